@@ -1,0 +1,41 @@
+"""Neural networks that are scikit-learn estimators.
+
+Importing sknets loads neither torch nor scikit-learn: each name opens its own door when it is first used.
+"""
+
+from typing import TYPE_CHECKING
+
+from sknets._lazy import lazy_doors
+
+__version__ = "0.1.0"
+
+__getattr__, __dir__ = lazy_doors(
+    __name__,
+    {
+        "LinearRegression": "sknets.linear_model",
+        "LogisticRegression": "sknets.linear_model",
+        "Perceptron": "sknets.linear_model",
+        "MLPClassifier": "sknets.neural_network",
+        "MLPRegressor": "sknets.neural_network",
+    },
+    submodules=("datasets", "displays", "exceptions", "linear_model", "neural_network"),
+)
+
+__all__ = [
+    "LinearRegression",
+    "LogisticRegression",
+    "MLPClassifier",
+    "MLPRegressor",
+    "Perceptron",
+    "__version__",
+    "datasets",
+    "displays",
+    "exceptions",
+    "linear_model",
+    "neural_network",
+]
+
+if TYPE_CHECKING:
+    from sknets import datasets, displays, exceptions, linear_model, neural_network
+    from sknets.linear_model import LinearRegression, LogisticRegression, Perceptron
+    from sknets.neural_network import MLPClassifier, MLPRegressor

@@ -1,0 +1,31 @@
+"""What the estimators are built on; nothing here is fitted by itself."""
+
+from sknets.base._classifier import BaseNetworkClassifier
+from sknets.base._estimator import BaseNetwork
+from sknets.base._labels import Labels
+from sknets.base._regressor import BaseNetworkRegressor
+from sknets.base._training_parameters import (
+    CLASS_WEIGHT_CONSTRAINT,
+    COUNT_OR_ZERO,
+    DEVICE_CONSTRAINTS,
+    GRADIENT_CONSTRAINTS,
+    check_solver_class,
+    gradient_solver_spec,
+    schedule_spec,
+    stopping_spec,
+)
+
+__all__ = [
+    "CLASS_WEIGHT_CONSTRAINT",
+    "COUNT_OR_ZERO",
+    "DEVICE_CONSTRAINTS",
+    "GRADIENT_CONSTRAINTS",
+    "BaseNetwork",
+    "BaseNetworkClassifier",
+    "BaseNetworkRegressor",
+    "Labels",
+    "check_solver_class",
+    "gradient_solver_spec",
+    "schedule_spec",
+    "stopping_spec",
+]

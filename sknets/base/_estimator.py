@@ -1,0 +1,354 @@
+"""What all estimators share: from X and y to a plan, from a trained net to fitted attributes and predictions."""
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, is_regressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.validation import check_is_fitted
+
+from sknets._arrays import as_array_like
+from sknets._device import resolve_device, resolve_precision
+from sknets._randomness import draw_seed
+from sknets._sklearn_compat import CallbackSupportMixin, validate_data
+from sknets.base._failure import unchanged_on_failure
+from sknets.base._rows import PreparedRows, as_inputs
+from sknets.base._weights import check_weights, drop_weightless
+from sknets.training import (
+    InMemoryNet,
+    LossSpec,
+    ModuleSpec,
+    Penalty,
+    Recipe,
+    ScheduleSpec,
+    SolverSpec,
+    StoppingSpec,
+    TrainingPlan,
+    column,
+    get_solver,
+    history_rows,
+    make_net,
+    split_off_validation,
+    train,
+)
+from sknets.training.callbacks import EpochTasks
+
+
+class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
+    """An estimator that owns a skorch net.
+
+    A concrete estimator says what its module, loss, penalty, solver and stopping rule are; a classifier or regressor
+    between them says how targets become numbers and outputs become predictions.
+    """
+
+    # ------------------------------------------------------------------ what a concrete estimator says
+
+    @abstractmethod
+    def _module_spec(self, n_outputs: int) -> ModuleSpec:
+        """How to build the module."""
+
+    @abstractmethod
+    def _loss_spec(self) -> LossSpec:
+        """What is minimised."""
+
+    @abstractmethod
+    def _penalty(self, weight_sum: float, mean_weight: float) -> Penalty:
+        """What is added to the mean loss, given the training rows' weights."""
+
+    @abstractmethod
+    def _solver_spec(self) -> SolverSpec:
+        """How it is minimised."""
+
+    @abstractmethod
+    def _schedule_spec(self) -> ScheduleSpec:
+        """How the learning rate changes."""
+
+    @abstractmethod
+    def _stopping_spec(self, watches_score: bool) -> StoppingSpec:
+        """When training ends."""
+
+    @abstractmethod
+    def _own_attributes(self, net: InMemoryNet) -> dict[str, Any]:
+        """Fitted attributes that only this estimator has."""
+
+    # ------------------------------------------------------------------ what a classifier or regressor says
+
+    @abstractmethod
+    def _learn_targets(self, y: np.ndarray, classes: Any, is_fresh: bool, dtype: np.dtype) -> np.ndarray:
+        """Learn the classes or the shape of y and return targets of shape (n,) or (n, n_outputs)."""
+
+    @abstractmethod
+    def _encode_targets(self, y: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        """Return further targets in the form of the learnt ones."""
+
+    @abstractmethod
+    def _weigh(self, y: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray | None:
+        """Merge class weights into sample weights."""
+
+    @abstractmethod
+    def _strata(self, targets: np.ndarray) -> np.ndarray | None:
+        """What a validation split keeps in proportion."""
+
+    # ------------------------------------------------------------------ fitted attributes
+
+    @property
+    def module_(self) -> torch.nn.Module:
+        """The torch module."""
+        return self.net_.module_
+
+    @property
+    def device_(self) -> torch.device:
+        """The device of the module."""
+        return torch.device(self.net_.device)
+
+    @property
+    def history_(self) -> list[dict[str, Any]]:
+        """One row an epoch; ``pandas.DataFrame(estimator.history_)`` shows it as a table."""
+        return history_rows(self.net_.history)
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        """The training loss, penalty included, after every epoch."""
+        return column(self.net_.history, "train_loss")
+
+    @property
+    def validation_scores_(self) -> list[float] | None:
+        """The validation score after every epoch; None without early stopping."""
+        return column(self.net_.history, "valid_score") if self.net_.rule.monitor == "score" else None
+
+    # ------------------------------------------------------------------ fitting
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        *,
+        classes: Any = None,
+        is_one_pass: bool = False,
+    ) -> "BaseNetwork":
+        """Fit by the parameters; ``is_one_pass`` is ``partial_fit``."""
+        self._check_call(X_val, y_val, is_one_pass)
+        with unchanged_on_failure(self):
+            earlier_net = getattr(self, "net_", None) if is_one_pass or self.warm_start else None
+            rows = self._prepare_rows(X, y, sample_weight, classes, is_fresh=earlier_net is None)
+            validation = None if X_val is None else self._prepare_validation(X_val, y_val)
+            plan, net = self._make_plan(rows, validation, earlier_net, is_one_pass)
+            with self._fit_task(X, y, sample_weight, plan) as listeners:
+                net = train(replace(plan, listeners=listeners), net)
+                vars(self).update(self._fitted_attributes(net))
+            if not is_one_pass:
+                self._warn_unless_converged(net, plan.max_epochs)
+        return self
+
+    def _initialize(self, X: Any, y: Any) -> "BaseNetwork":
+        """Build the net for X and y without training it."""
+        with unchanged_on_failure(self):
+            rows = self._prepare_rows(X, y, None, None, is_fresh=True)
+            plan, net = self._make_plan(rows, None, None, is_one_pass=False)
+            net.start_training(plan)
+            vars(self).update(self._fitted_attributes(net))
+        return self
+
+    def _check_call(self, X_val: Any, y_val: Any, is_one_pass: bool) -> None:
+        if is_one_pass and self.early_stopping:
+            raise ValueError(
+                "partial_fit does not support early_stopping=True: a single pass has nothing to stop. "
+                "Set early_stopping=False, or call fit."
+            )
+        if (X_val is None) != (y_val is None):
+            given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
+            raise ValueError(f"X_val and y_val must be given together; got {given} without {missing}.")
+
+    def _prepare_rows(self, X: Any, y: Any, sample_weight: Any, classes: Any, is_fresh: bool) -> PreparedRows:
+        X, y = validate_data(
+            self,
+            as_array_like(X),
+            as_array_like(y),
+            reset=is_fresh,
+            accept_sparse="csr",
+            multi_output=True,
+            y_numeric=is_regressor(self),
+            dtype=[np.float64, np.float32],
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        weights = check_weights(sample_weight, X)
+        targets = self._learn_targets(y, classes, is_fresh, X.dtype)
+        weights = self._weigh(y, weights)
+        (X, targets), weights = drop_weightless([X, targets], weights)
+        return PreparedRows(X, targets, weights)
+
+    def _prepare_validation(self, X_val: Any, y_val: Any) -> PreparedRows:
+        X, y = validate_data(
+            self,
+            as_array_like(X_val),
+            as_array_like(y_val),
+            reset=False,
+            accept_sparse="csr",
+            multi_output=True,
+            y_numeric=is_regressor(self),
+            dtype=[np.float64, np.float32],
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y)
+        return PreparedRows(X, self._encode_targets(y, X.dtype), None)
+
+    def _make_plan(
+        self, rows: PreparedRows, validation: PreparedRows | None, net: InMemoryNet | None, is_one_pass: bool
+    ) -> tuple[TrainingPlan, InMemoryNet]:
+        seed = draw_seed(self.random_state)
+        random = check_random_state(seed)
+        solver = self._solver_spec()
+        is_stepwise = get_solver(solver.solver).method in ("gradient", "perceptron_rule")
+        watches_score = self.early_stopping and is_stepwise
+        recipe = self._make_recipe(rows, net, seed, solver, watches_score)
+        if net is None:
+            # scikit-learn, too, draws the initial weights first, then the validation split, then the batches.
+            net = make_net(recipe, random)
+        elif is_one_pass:
+            random = net.random
+        if watches_score and validation is None:
+            parts = [rows.X, rows.targets, rows.weights]
+            train_part, validation_part = split_off_validation(
+                parts, self.validation_fraction, self._strata(rows.targets), random
+            )
+            rows, validation = PreparedRows(*train_part), PreparedRows(*validation_part)
+        recipe = replace(recipe, penalty=self._penalty(rows.weight_sum, rows.weight_sum / len(rows.targets)))
+        self._check_rows(rows, net)
+        plan = TrainingPlan(
+            recipe,
+            train=rows.to_device(recipe.precision.dtype, recipe.device),
+            validation=None if validation is None else validation.to_device(recipe.precision.dtype, recipe.device),
+            max_epochs=self.max_iter,
+            random=random,
+            is_one_pass=is_one_pass,
+        )
+        return plan, net
+
+    def _make_recipe(
+        self, rows: PreparedRows, net: InMemoryNet | None, seed: int, solver: SolverSpec, watches_score: bool
+    ) -> Recipe:
+        if net is None:
+            device = resolve_device(self.device)
+            precision = resolve_precision(self.precision, rows.X.dtype, device)
+        else:
+            device, precision = torch.device(net.device), net.recipe.precision
+        return Recipe(
+            module=self._module_spec(self.n_outputs_) if net is None else net.recipe.module,
+            loss=self._loss_spec(),
+            penalty=self._penalty(rows.weight_sum, rows.weight_sum / len(rows.targets)),
+            solver=solver,
+            schedule=self._schedule_spec(),
+            stopping=self._stopping_spec(watches_score),
+            score="r2" if is_regressor(self) else "accuracy",
+            seed=seed,
+            device=device,
+            precision=precision,
+            batch_size=self._batch_size(len(rows.targets)),
+            shuffle=self.shuffle,
+            verbose=self.verbose,
+            callbacks=tuple(self.callbacks or ()),
+        )
+
+    def _batch_size(self, n_rows: int) -> int | None:
+        batch_size = getattr(self, "batch_size", "auto")
+        if isinstance(batch_size, str):
+            return None
+        if batch_size > n_rows:
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped: "
+                f"batch_size={batch_size}, and there are {n_rows} rows.",
+                stacklevel=2,
+            )
+        return int(batch_size)
+
+    def _check_rows(self, rows: PreparedRows, net: InMemoryNet) -> None:
+        if len(rows.targets) == 1 and net.has_batch_normalization:
+            raise ValueError(
+                "normalization='batch' needs at least two rows to train on; got n_samples = 1. "
+                "Use normalization='layer', or None."
+            )
+
+    # ------------------------------------------------------------------ fitted attributes
+
+    def _fitted_attributes(self, net: InMemoryNet) -> dict[str, Any]:
+        watches_score = net.rule.monitor == "score"
+        losses = column(net.history, "train_loss")
+        best = float(net.rule.best)
+        return {
+            "net_": net,
+            "n_iter_": net.n_iter,
+            "t_": net.rows_seen,
+            "loss_": losses[-1] if losses else net.final_loss,
+            "best_loss_": None if watches_score else best,
+            "best_validation_score_": best if watches_score else None,
+            **self._own_attributes(net),
+        }
+
+    def _warn_unless_converged(self, net: InMemoryNet, max_iter: int) -> None:
+        if net.has_converged or net.was_stopped or net.was_interrupted:
+            return
+        if net.solver.method == "full_batch":
+            message = (
+                f"lbfgs failed to converge after {net.n_iter} iteration(s): {net.solver_message}. Increase "
+                f"max_iter={max_iter}, or scale the data (StandardScaler), to improve the convergence."
+            )
+        elif net.n_iter == max_iter:
+            message = (
+                f"Stochastic Optimizer: Maximum iterations ({max_iter}) reached and the optimization hasn't "
+                "converged yet."
+            )
+        else:
+            return
+        warnings.warn(message, ConvergenceWarning, stacklevel=3)
+
+    # ------------------------------------------------------------------ scikit-learn's callbacks
+
+    @contextmanager
+    def _fit_task(self, X: Any, y: Any, sample_weight: Any, plan: TrainingPlan) -> Iterator[tuple[EpochTasks, ...]]:
+        """Announce the fit to scikit-learn's callbacks; yield the listeners that announce its epochs."""
+        if plan.is_one_pass:
+            yield ()
+            return
+        data = {"estimator": self, "X": X, "y": y}
+        if sample_weight is not None:
+            data["metadata"] = {"sample_weight": sample_weight}
+        context = self._init_callback_context(max_subtasks=plan.max_epochs)
+        context.call_on_fit_task_begin(**data)
+
+        def begin_epoch(net: InMemoryNet) -> Any:
+            return context.subcontext(task_name="epoch").call_on_fit_task_begin(**data)
+
+        def end_epoch(net: InMemoryNet, task: Any) -> bool:
+            return task.call_on_fit_task_end(
+                **data, reconstruction_attributes=lambda: self._fitted_attributes(net)
+            )
+
+        has_callbacks = bool(getattr(self, "_skl_callbacks", None))
+        yield (("epoch_tasks", EpochTasks(begin_epoch, end_epoch)),) if has_callbacks else ()
+        context.call_on_fit_task_end(**data)
+
+    # ------------------------------------------------------------------ predicting
+
+    def _outputs(self, X: Any) -> np.ndarray:
+        """Return the raw outputs of shape (n, n_outputs) in X's floating dtype."""
+        check_is_fitted(self)
+        X = validate_data(self, as_array_like(X), reset=False, accept_sparse="csr", dtype=[np.float64, np.float32])
+        net = self.net_
+        outputs = net.outputs(as_inputs(X, net.recipe.precision.dtype, torch.device(net.device)))
+        return outputs.cpu().numpy().astype(X.dtype, copy=False)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

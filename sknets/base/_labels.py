@@ -1,0 +1,75 @@
+"""Between the labels that users have and the targets that networks learn."""
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+
+
+class Labels:
+    """The classes of a classification and how they are encoded.
+
+    Attributes
+    ----------
+    classes : ndarray
+        The labels in sorted order; for multilabel targets the columns' numbers.
+    kind : {"single", "binary", "multiclass", "multilabel"}
+        "single" is the degenerate case of one class.
+    """
+
+    def __init__(self, classes: np.ndarray, kind: str) -> None:
+        self.classes = classes
+        self.kind = kind
+
+    @classmethod
+    def learn(cls, y: Any, classes: Any = None) -> "Labels":
+        """Read the classes off ``y``, or take the given ones."""
+        check_classification_targets(y)
+        if type_of_target(y) == "multilabel-indicator":
+            return cls(np.arange(y.shape[1]), "multilabel")
+        found = unique_labels(y if classes is None else classes)
+        kinds = {1: "single", 2: "binary"}
+        return cls(found, kinds.get(len(found), "multiclass"))
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of the network's output."""
+        return 1 if self.kind in ("single", "binary") else len(self.classes)
+
+    @property
+    def out_activation(self) -> str:
+        """The function that turns outputs into probabilities."""
+        return "softmax" if self.kind == "multiclass" else "logistic"
+
+    def encode(self, y: Any) -> np.ndarray:
+        """Return class indices of shape (n,), or an indicator of shape (n, n_outputs)."""
+        check_classification_targets(y)
+        is_multilabel = type_of_target(y) == "multilabel-indicator"
+        if is_multilabel != (self.kind == "multilabel"):
+            raise ValueError(
+                f"y must be of the kind the model was fitted on, {self.kind}; got {type_of_target(y)}. "
+                "Fit a new estimator for targets of another kind."
+            )
+        if is_multilabel:
+            indicator = y.toarray() if sparse.issparse(y) else np.asarray(y)
+            if indicator.shape[1] != len(self.classes):
+                raise ValueError(f"y must have {len(self.classes)} label columns; got {indicator.shape[1]}.")
+            return indicator
+        found = unique_labels(y)
+        if len(np.setdiff1d(found, self.classes)):
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes}. 'y' has {found}."
+            )
+        indices = np.searchsorted(self.classes, y)
+        return indices if self.kind == "multiclass" else (indices == 1)[:, None]
+
+    def decode(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the predicted labels for raw outputs of shape (n, n_outputs)."""
+        if self.kind == "multiclass":
+            return self.classes[outputs.argmax(axis=1)]
+        if self.kind == "multilabel":
+            return (outputs > 0).astype(int)
+        if self.kind == "single":
+            return np.repeat(self.classes, len(outputs))
+        return self.classes[(outputs[:, 0] > 0).astype(int)]

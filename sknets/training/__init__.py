@@ -1,0 +1,45 @@
+"""The training engine: plans, nets, and the ways to train them."""
+
+from sknets.training._batches import SparseRows
+from sknets.training._history import column, history_rows
+from sknets.training._losses import LOSSES
+from sknets.training._net import InMemoryNet
+from sknets.training._plan import (
+    LossSpec,
+    ModuleSpec,
+    Penalty,
+    Recipe,
+    Rows,
+    ScheduleSpec,
+    SolverSpec,
+    StoppingSpec,
+    TrainingPlan,
+)
+from sknets.training._schedules import SCHEDULES
+from sknets.training._solvers import GRADIENT_SOLVERS, SOLVERS, get_solver
+from sknets.training._train import make_net, train
+from sknets.training._validation_split import split_off_validation
+
+__all__ = [
+    "GRADIENT_SOLVERS",
+    "LOSSES",
+    "SCHEDULES",
+    "SOLVERS",
+    "InMemoryNet",
+    "LossSpec",
+    "ModuleSpec",
+    "Penalty",
+    "Recipe",
+    "Rows",
+    "ScheduleSpec",
+    "SolverSpec",
+    "SparseRows",
+    "StoppingSpec",
+    "TrainingPlan",
+    "column",
+    "get_solver",
+    "history_rows",
+    "make_net",
+    "split_off_validation",
+    "train",
+]

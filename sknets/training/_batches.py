@@ -1,0 +1,124 @@
+"""Batches gathered from tensors that already lie on the device; no DataLoader, no row-by-row Python."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch.utils.data import Subset
+
+# An epoch's rows are gathered once when the copy is at most this large, else batch by batch.
+MAX_GATHERED_BYTES = 64 * 2**20
+
+
+class SparseRows:
+    """A CSR matrix whose rows come out as dense tensors.
+
+    Parameters
+    ----------
+    matrix : scipy.sparse CSR matrix or array of shape (n, n_features)
+    dtype, device
+        Of the tensors that come out.
+    """
+
+    def __init__(self, matrix: Any, dtype: torch.dtype, device: torch.device) -> None:
+        self.matrix = matrix
+        self.dtype = dtype
+        self.device = device
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.matrix.shape
+
+    def __len__(self) -> int:
+        return int(self.matrix.shape[0])
+
+    def __getitem__(self, rows: Any) -> torch.Tensor:
+        if isinstance(rows, torch.Tensor):
+            rows = rows.cpu().numpy()
+        return torch.from_numpy(self.matrix[rows].toarray()).to(device=self.device, dtype=self.dtype)
+
+
+class BatchOrder:
+    """Which rows stand in which batch, epoch after epoch.
+
+    The order is drawn as scikit-learn draws it: every epoch shuffles the order of the one before.
+    """
+
+    def __init__(self, n_rows: int, batch_size: int, shuffle: bool, rng: np.random.RandomState) -> None:
+        self.n_rows = n_rows
+        self.batch_size = batch_size
+        # The order of the rows in a single batch changes nothing but rounding.
+        self.shuffle = shuffle and batch_size < n_rows
+        self._rng = rng
+        self._order = np.arange(n_rows)
+
+    def edges(self, merge_last_single: bool = False) -> list[int]:
+        """Return the batches' ends; a last batch of one row may be merged into the one before it."""
+        edges = [*range(0, self.n_rows, self.batch_size), self.n_rows]
+        if merge_last_single and len(edges) > 2 and edges[-1] - edges[-2] == 1:
+            del edges[-2]
+        return edges
+
+    def next_epoch(self) -> torch.Tensor | None:
+        """Return the rows' order for one more epoch, or None for the order in which they came."""
+        if not self.shuffle:
+            return None
+        step = np.arange(self.n_rows)
+        self._rng.shuffle(step)
+        self._order = self._order[step]
+        return torch.from_numpy(self._order)
+
+
+def iterate_batches(tensors: list[Any], edges: list[int], order: torch.Tensor | None) -> Iterator[list[Any]]:
+    """Yield the batches of several row-aligned tensors (None stays None)."""
+    if order is not None:
+        order = order.to(next(tensor.device for tensor in tensors if tensor is not None), non_blocking=True)
+        if _n_bytes(tensors[0]) <= MAX_GATHERED_BYTES:
+            tensors = [None if tensor is None else tensor[order] for tensor in tensors]
+            order = None
+    for start, end in zip(edges, edges[1:], strict=False):
+        rows = slice(start, end) if order is None else order[start:end]
+        yield [None if tensor is None else tensor[rows] for tensor in tensors]
+
+
+class TensorBatches:
+    """Takes the place of torch's DataLoader in the skorch net: batches of a skorch Dataset, in order."""
+
+    def __init__(self, dataset: Any, batch_size: int, **unused: Any) -> None:
+        if isinstance(dataset, Subset):
+            rows = torch.as_tensor(dataset.indices)
+            dataset = type(dataset.dataset)(_take(dataset.dataset.X, rows), _take(dataset.dataset.y, rows))
+        self.dataset = dataset
+        self.batch_size = len(dataset) if batch_size == -1 else batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.dataset) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        for start in range(0, len(self.dataset), self.batch_size):
+            rows = slice(start, start + self.batch_size)
+            inputs = _take(self.dataset.X, rows)
+            targets = self.dataset.y
+            yield inputs, (torch.zeros(_n_rows(inputs)) if targets is None else _take(targets, rows))
+
+
+def _take(data: Any, rows: Any) -> Any:
+    if isinstance(data, Mapping):
+        return {name: _take(values, rows) for name, values in data.items()}
+    taken = data[rows]
+    if sparse.issparse(taken):
+        taken = taken.toarray()
+    return torch.from_numpy(taken) if isinstance(taken, np.ndarray) else taken
+
+
+def _n_rows(inputs: Any) -> int:
+    return _n_rows(next(iter(inputs.values()))) if isinstance(inputs, Mapping) else len(inputs)
+
+
+def _n_bytes(inputs: Any) -> int:
+    if isinstance(inputs, SparseRows):
+        n_rows, n_columns = inputs.shape
+        return n_rows * n_columns * inputs.dtype.itemsize
+    return inputs.numel() * inputs.element_size()

@@ -1,0 +1,82 @@
+"""Least squares, with or without a squared penalty, in one step."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy import linalg, sparse
+from scipy.sparse.linalg import LinearOperator, lsqr
+
+from sknets.training._batches import SparseRows
+from sknets.training._plan import Rows
+
+if TYPE_CHECKING:
+    from sknets.training._net import InMemoryNet
+
+
+def solve_exactly(net: "InMemoryNet", train: Rows, validation: Rows | None, n_epochs: int) -> None:
+    """Give the net's single layer the least-squares weights; of several solutions the one of least norm.
+
+    The factorisation is LAPACK's, on the CPU whatever the device.
+    """
+    net.begin_epoch()
+    layer = net.module_.output
+    penalty = net.loss_penalty
+    ridge = 0.5 * penalty.l2 * penalty.scale(len(train)) * len(train) if penalty else 0.0
+    targets = train.targets.cpu().numpy()
+    row_weights = np.ones(len(train)) if train.weights is None else train.weights.cpu().numpy()
+    solve = _solve_sparse if isinstance(train.inputs, SparseRows) else _solve_dense
+    inputs = train.inputs.matrix if isinstance(train.inputs, SparseRows) else train.inputs.cpu().numpy()
+    has_bias = layer.bias is not None
+    coefficients, intercept = solve(inputs, targets, row_weights.astype(targets.dtype), ridge, has_bias)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(np.ascontiguousarray(coefficients.T)))
+        if has_bias:
+            layer.bias.copy_(torch.from_numpy(intercept))
+    loss, _ = net.evaluate(train)
+    if ridge:
+        loss += ridge / len(train) * float(layer.weight.detach().square().sum())
+    net.has_converged = True
+    net.end_epoch(loss, validation, len(train), None)
+
+
+def _solve_dense(
+    inputs: np.ndarray, targets: np.ndarray, weights: np.ndarray, ridge: float, has_bias: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    input_mean, target_mean = _means(inputs, targets, weights, has_bias)
+    root = np.sqrt(weights)[:, None]
+    A, b = (inputs - input_mean) * root, (targets - target_mean) * root
+    if ridge:
+        n_features = A.shape[1]
+        A = np.vstack([A, np.sqrt(ridge) * np.eye(n_features, dtype=A.dtype)])
+        b = np.vstack([b, np.zeros((n_features, b.shape[1]), dtype=b.dtype)])
+    coefficients = linalg.lstsq(A, b, check_finite=False)[0].astype(targets.dtype, copy=False)
+    return coefficients, (target_mean - input_mean @ coefficients).ravel()
+
+
+def _solve_sparse(
+    matrix: sparse.csr_matrix, targets: np.ndarray, weights: np.ndarray, ridge: float, has_bias: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    input_mean, target_mean = _means(matrix, targets, weights, has_bias)
+    root = np.sqrt(weights)
+    centred = LinearOperator(
+        matrix.shape,
+        dtype=np.float64,
+        matvec=lambda v: root * (matrix @ np.ravel(v) - input_mean @ np.ravel(v)),
+        rmatvec=lambda v: matrix.T @ (root * np.ravel(v)) - input_mean * (root @ np.ravel(v)),
+    )
+    b = (targets - target_mean) * root[:, None]
+    columns = [
+        lsqr(centred, b[:, output], damp=np.sqrt(ridge), atol=1e-12, btol=1e-12)[0] for output in range(b.shape[1])
+    ]
+    coefficients = np.column_stack(columns).astype(targets.dtype, copy=False)
+    return coefficients, (target_mean - input_mean @ coefficients).ravel()
+
+
+def _means(
+    inputs: np.ndarray | sparse.csr_matrix, targets: np.ndarray, weights: np.ndarray, has_bias: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    if not has_bias:
+        return np.zeros(inputs.shape[1], dtype=targets.dtype), np.zeros(targets.shape[1], dtype=targets.dtype)
+    share = weights / weights.sum()
+    return np.asarray(share @ inputs).ravel(), share @ targets

@@ -1,0 +1,23 @@
+"""The log of a training: one row an epoch, kept in skorch's History and shown as plain rows."""
+
+from typing import Any
+
+from skorch.history import History
+
+# What skorch or its callbacks write for themselves.
+_INTERNAL_KEYS = {"batches", "train_batch_count", "valid_batch_count", "train_loss_best", "valid_loss_best"}
+
+
+def history_rows(history: History) -> list[dict[str, Any]]:
+    """Return one plain dictionary an epoch, ready for ``pandas.DataFrame``."""
+    return [{key: value for key, value in row.items() if key not in _INTERNAL_KEYS} for row in list.__iter__(history)]
+
+
+def column(history: History, key: str) -> list[Any]:
+    """Return one value an epoch, for the epochs that have it."""
+    return [row[key] for row in list.__iter__(history) if key in row]
+
+
+def last_row(history: History) -> dict[str, Any]:
+    """Return the last epoch's own dictionary; skorch's indexing would copy the whole list."""
+    return list.__getitem__(history, -1)

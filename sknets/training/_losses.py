@@ -1,0 +1,152 @@
+"""Losses by name. A new one is one class and one line in LOSSES.
+
+Each takes a network's raw outputs. ``rows`` gives one loss per row; called as a module, a loss gives the weighted mean
+over rows, by the fused kernel where there are no weights.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+class Loss(nn.Module):
+    """What all losses share: the weighted mean over rows."""
+
+    #: Turns raw outputs into predictions: class probabilities or expected values.
+    link = "identity"
+
+    def rows(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return one loss per row, of shape (n,)."""
+        raise NotImplementedError
+
+    def mean(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return the mean loss of rows of equal weight."""
+        return self.rows(outputs, targets).mean()
+
+    def forward(
+        self, outputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        if weights is None:
+            return self.mean(outputs, targets)
+        # Divided by the number of rows, not by the batch's weight: with weights of mean 1 a batch's loss is then an
+        # unbiased estimate of the whole set's, and in a single batch equal to it.
+        return (self.rows(outputs, targets) * weights).sum() / len(weights)
+
+
+class CrossEntropy(Loss):
+    """Softmax cross-entropy of several classes; targets are class indices."""
+
+    link = "softmax"
+
+    def __init__(self, label_smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.label_smoothing = label_smoothing
+
+    def rows(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return functional.cross_entropy(outputs, targets, reduction="none", label_smoothing=self.label_smoothing)
+
+    def mean(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return functional.cross_entropy(outputs, targets, label_smoothing=self.label_smoothing)
+
+
+class BinaryCrossEntropy(Loss):
+    """Sigmoid cross-entropy summed over the columns: two classes in one column, or several labels."""
+
+    link = "logistic"
+
+    def __init__(self, label_smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.label_smoothing = label_smoothing
+
+    def rows(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return functional.binary_cross_entropy_with_logits(outputs, self._smooth(targets), reduction="none").sum(1)
+
+    def mean(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return functional.binary_cross_entropy_with_logits(outputs, self._smooth(targets)) * outputs.shape[1]
+
+    def _smooth(self, targets: torch.Tensor) -> torch.Tensor:
+        return targets * (1 - self.label_smoothing) + 0.5 * self.label_smoothing if self.label_smoothing else targets
+
+
+class SquaredError(Loss):
+    """Squared error, summed over outputs."""
+
+    def rows(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return (outputs - targets).square().sum(1)
+
+    def mean(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return functional.mse_loss(outputs, targets) * outputs.shape[1]
+
+
+class HalfSquaredError(SquaredError):
+    """Half the squared error, summed over outputs, as in scikit-learn's perceptrons."""
+
+    def rows(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return 0.5 * super().rows(outputs, targets)
+
+    def mean(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return functional.mse_loss(outputs, targets) * (0.5 * outputs.shape[1])
+
+
+class HalfPoissonDeviance(Loss):
+    """Half the Poisson deviance; outputs are logarithms of the expected counts."""
+
+    link = "exp"
+
+    def rows(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        constant = torch.special.xlogy(targets, targets) - targets
+        return (outputs.exp() - targets * outputs + constant).sum(1)
+
+
+class AbsoluteError(Loss):
+    """Absolute error, summed over outputs; its optimum is the conditional median."""
+
+    def rows(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return (outputs - targets).abs().sum(1)
+
+
+class Huber(Loss):
+    """Half the squared error within distance 1, linear beyond, summed over outputs.
+
+    P. J. Huber, Robust Estimation of a Location Parameter, Annals of Mathematical Statistics 35, 1964.
+    """
+
+    def rows(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return functional.huber_loss(outputs, targets, reduction="none").sum(1)
+
+
+class Quantile(Loss):
+    """Pinball loss, summed over outputs; its optimum is the conditional quantile.
+
+    R. Koenker, G. Bassett, Regression Quantiles, Econometrica 46, 1978.
+    """
+
+    def __init__(self, quantile: float = 0.5) -> None:
+        super().__init__()
+        self.quantile = quantile
+
+    def rows(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        shortfall = targets - outputs
+        return torch.maximum(self.quantile * shortfall, (self.quantile - 1) * shortfall).sum(1)
+
+
+class PerceptronLoss(Loss):
+    """How far misclassified rows lie on the wrong side, summed over columns; targets are zeros and ones."""
+
+    link = "sign"
+
+    def rows(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return functional.relu((1 - 2 * targets) * outputs).sum(1)
+
+
+LOSSES: dict[str, type[Loss]] = {
+    "cross_entropy": CrossEntropy,
+    "binary_cross_entropy": BinaryCrossEntropy,
+    "squared_error": SquaredError,
+    "half_squared_error": HalfSquaredError,
+    "poisson": HalfPoissonDeviance,
+    "absolute_error": AbsoluteError,
+    "huber": Huber,
+    "quantile": Quantile,
+    "perceptron": PerceptronLoss,
+}

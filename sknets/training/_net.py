@@ -1,0 +1,405 @@
+"""The skorch net behind every estimator: skorch's interface and callbacks around a lean training loop.
+
+skorch's own loop reads rows one by one through a DataLoader and asks the device for a number after every batch. This
+net keeps skorch's verbs (``initialize``, ``partial_fit``, ``notify``, ``history``, ``callbacks_``, ``save_params``...)
+and replaces what is between them.
+"""
+
+import copy
+import math
+import time
+import warnings
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNet, NeuralNetClassifier, NeuralNetRegressor
+from skorch.callbacks import Callback
+from skorch.dataset import Dataset
+from torch import nn
+
+from sknets._device import is_available
+from sknets._randomness import make_torch_generator
+from sknets.exceptions import DeviceMovedWarning
+from sknets.nn import Dropout, initialise
+from sknets.training._batches import BatchOrder, SparseRows, TensorBatches
+from sknets.training._closed_form import solve_exactly
+from sknets.training._full_batch import minimise
+from sknets.training._gradient_descent import descend
+from sknets.training._history import column, last_row
+from sknets.training._losses import LOSSES
+from sknets.training._perceptron_rule import apply_perceptron_rule
+from sknets.training._plan import Penalty, Recipe, Rows, TrainingPlan
+from sknets.training._schedules import SCHEDULES
+from sknets.training._scores import SCORES
+from sknets.training._solvers import Solver, get_solver, make_optimizer, penalty_in_loss
+from sknets.training._stopping import StoppingRule
+
+#: scikit-learn's batch size where the user gives none and there are more rows.
+DEFAULT_BATCH_SIZE = 200
+
+# Numbers in the widest tensor of one forward pass over rows that are not trained on.
+MAX_PASS_ELEMENTS = 2**25
+
+METHODS = {
+    "gradient": descend,
+    "full_batch": minimise,
+    "closed_form": solve_exactly,
+    "perceptron_rule": apply_perceptron_rule,
+}
+
+
+class RowsDataset(Dataset):
+    """Rows as skorch's callbacks expect a data set."""
+
+    def __init__(self, rows: Rows) -> None:
+        super().__init__(rows.inputs, rows.targets, length=len(rows))
+        self.rows = rows
+
+
+class InMemoryNet(NeuralNet):
+    """A skorch net that trains on tensors that lie on its device.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Everything about the training but the rows.
+    random : numpy.random.RandomState
+        Draws the initial weights, then the order of the rows.
+    **kwargs
+        skorch's own parameters.
+    """
+
+    def __init__(self, module: type[nn.Module], *, recipe: Recipe, random: np.random.RandomState, **kwargs: Any) -> None:
+        kwargs.setdefault("iterator_train", TensorBatches)
+        kwargs.setdefault("iterator_valid", TensorBatches)
+        kwargs.setdefault("train_split", None)
+        super().__init__(module, **kwargs)
+        self.recipe = recipe
+        self.random = random
+        self.rows_seen = 0
+
+    # ------------------------------------------------------------------ skorch's seams
+
+    @property
+    def _default_callbacks(self) -> list[Any]:
+        return []
+
+    def initialize_module(self) -> "InMemoryNet":
+        """Build the module without drawing from torch's global generator."""
+        spec, precision = self.recipe.module, self.recipe.precision
+        with torch.device("meta"):
+            module = spec.module_class(**spec.arguments)
+        module = initialise(module.double().to_empty(device="cpu"), spec.initialiser, self.random)
+        self.module_ = module.to(device=self.device, dtype=precision.dtype)
+        generator = make_torch_generator(self.recipe.seed, torch.device(self.device), "dropout")
+        for layer in self.module_.modules():
+            if isinstance(layer, Dropout):
+                layer.generator = generator
+        return self
+
+    def initialize_criterion(self) -> "InMemoryNet":
+        """Build the loss."""
+        self.criterion_ = LOSSES[self.recipe.loss.name](**self.recipe.loss.arguments)
+        return self
+
+    def initialize_optimizer(self, triggered_directly: Any = None) -> "InMemoryNet":
+        """Build the optimizer from the recipe."""
+        self.optimizer_ = make_optimizer(self.recipe.solver, self.module_, self.recipe.penalty)
+        return self
+
+    def infer(self, x: Any, **fit_params: Any) -> torch.Tensor:
+        """Apply the module to one batch."""
+        inputs = x["X"] if isinstance(x, Mapping) and "X" in x else x
+        return self.module_(torch.as_tensor(inputs).to(device=self.device, dtype=self.recipe.precision.dtype))
+
+    def get_loss(self, y_pred: torch.Tensor, y_true: torch.Tensor, X: Any = None, training: bool = False) -> torch.Tensor:
+        """Return the mean loss of one batch, without penalty."""
+        return self.criterion_(y_pred, y_true.to(y_pred.device))
+
+    def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> "InMemoryNet":
+        """Run the recipe's method for at most ``epochs`` epochs over a RowsDataset."""
+        if not isinstance(X, RowsDataset):
+            raise TypeError(
+                f"The net of an sknets estimator trains on the rows that its estimator prepares; got {type(X).__name__}. "
+                "Call fit or partial_fit of the estimator instead of its net_."
+            )
+        validation: RowsDataset | None = fit_params.get("validation")
+        self.epoch_data = {"dataset_train": X, "dataset_valid": validation}
+        self.n_iter = 0
+        self.has_converged = self.was_interrupted = self.was_stopped = False
+        method = METHODS[self.solver.method]
+        try:
+            method(self, X.rows, validation.rows if validation else None, self.max_epochs if epochs is None else epochs)
+        except KeyboardInterrupt:
+            self.was_interrupted = True
+            self.restore_best()
+            warnings.warn("Training interrupted by user.", stacklevel=2)
+        finally:
+            del self.epoch_data
+            self.module_.eval()
+        return self
+
+    # ------------------------------------------------------------------ what the methods of training share
+
+    @property
+    def solver(self) -> Solver:
+        """The entry of the recipe's solver in SOLVERS."""
+        return get_solver(self.recipe.solver.solver)
+
+    @property
+    def loss_penalty(self) -> Penalty:
+        """The penalty that is added to the loss."""
+        return penalty_in_loss(self.recipe.solver, self.recipe.penalty)
+
+    @property
+    def penalised_weights(self) -> list[nn.Parameter]:
+        """Trainable matrices; biases and normalization layers are not penalised."""
+        return [p for p in self.module_.parameters() if p.requires_grad and p.ndim > 1]
+
+    @property
+    def has_batch_normalization(self) -> bool:
+        """Whether a batch of a single row cannot be trained on."""
+        return any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in self.module_.modules())
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Compute in lower precision where the recipe says so."""
+        dtype = self.recipe.precision.autocast
+        return torch.autocast(torch.device(self.device).type, dtype=dtype) if dtype else nullcontext()
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Set the optimizer's rate."""
+        for group in self.optimizer_.param_groups:
+            group["lr"] = rate
+
+    def hooks(self, *names: str) -> bool:
+        """Whether a callback does anything at one of these moments."""
+        return any(
+            getattr(type(callback), name, None) is not getattr(Callback, name)
+            for _, callback in self.callbacks_
+            for name in names
+        )
+
+    def outputs(self, inputs: torch.Tensor | SparseRows) -> torch.Tensor:
+        """Apply the module to all inputs, batch by batch, without gradients."""
+        if self.module_.training:
+            self.module_.eval()
+        step = self.rows_per_pass(inputs)
+        with torch.inference_mode(), self.autocast():
+            if len(inputs) <= step:
+                outputs = self.module_(inputs[:] if isinstance(inputs, SparseRows) else inputs)
+            else:
+                outputs = torch.cat([self.module_(inputs[i : i + step]) for i in range(0, len(inputs), step)])
+        return outputs.to(self.recipe.precision.dtype) if self.recipe.precision.autocast else outputs
+
+    def rows_per_pass(self, inputs: torch.Tensor | SparseRows) -> int:
+        """Return how many rows one pass may take without large intermediate tensors."""
+        widest = max((parameter.shape[0] for parameter in self.module_.parameters()), default=1)
+        return max(1, MAX_PASS_ELEMENTS // max(widest, math.prod(inputs.shape[1:])))
+
+    def evaluate(self, rows: Rows) -> tuple[float, float]:
+        """Return the mean loss, without penalty, and the score of ``rows``; NaN where outputs are not finite."""
+        outputs = self.outputs(rows.inputs)
+        loss = float(self.criterion_(outputs, rows.targets, rows.weights))
+        if not bool(torch.isfinite(outputs).all()):
+            return loss, float("nan")
+        return loss, SCORES[self.recipe.score](outputs, rows, self.criterion_.link)
+
+    def snapshot(self) -> list[torch.Tensor]:
+        """Copy the module's parameters and buffers."""
+        return [tensor.detach().clone() for tensor in self._state_tensors()]
+
+    def restore(self, snapshot: list[torch.Tensor]) -> None:
+        """Write a snapshot back in place."""
+        with torch.no_grad():
+            for tensor, saved in zip(self._state_tensors(), snapshot, strict=True):
+                tensor.copy_(saved)
+
+    def restore_best(self) -> None:
+        """Write back the weights with the best validation score, where one is watched."""
+        if self.rule.monitor == "score" and self.best_snapshot is not None:
+            self.restore(self.best_snapshot)
+
+    def has_finite_weights(self) -> bool:
+        """Whether every parameter is finite (asks the device once)."""
+        with torch.no_grad():
+            total = torch.stack([parameter.sum() for parameter in self.module_.parameters()]).sum()
+        return math.isfinite(float(total))
+
+    def renew_optimizer(self) -> None:
+        """Forget the optimizer's state."""
+        self.initialize_optimizer()
+
+    def _state_tensors(self) -> Iterable[torch.Tensor]:
+        yield from self.module_.parameters()
+        yield from self.module_.buffers()
+
+    # ------------------------------------------------------------------ the log of the epochs
+
+    def begin_epoch(self, start: float | None = None) -> None:
+        """Open the log's next row; ``start`` is when its work began, by default now."""
+        self.epoch_start = time.perf_counter() if start is None else start
+        self.notify("on_epoch_begin", **self.epoch_data)
+
+    def end_epoch(self, train_loss: float, validation: Rows | None, n_rows: int, learning_rate: float | None) -> bool:
+        """Score the validation rows, log the epoch, tell the callbacks and return whether training is to stop."""
+        row = last_row(self.history)
+        row["train_loss"] = train_loss
+        if validation is not None:
+            row["valid_loss"], row["valid_score"] = self.evaluate(validation)
+        if learning_rate is not None:
+            row["learning_rate"] = learning_rate
+        row["seconds"] = time.perf_counter() - self.epoch_start
+        self.n_iter += 1
+        self.rows_seen += n_rows
+        self._watch(row)
+        self._print(row)
+        if self.callbacks_:
+            self._mark_best(row)
+            return self._notify_epoch_end()
+        return False
+
+    def end_epoch_early(self, train_loss: float | None, n_rows: int) -> None:
+        """Close the row of an epoch that was interrupted; drop it where nothing was learnt."""
+        if train_loss is None:
+            self.drop_epoch()
+            return
+        row = last_row(self.history)
+        row["train_loss"] = train_loss
+        row["seconds"] = time.perf_counter() - self.epoch_start
+        self.n_iter += 1
+        self.rows_seen += n_rows
+
+    def drop_epoch(self) -> None:
+        """Take the open row out of the log."""
+        del self.history[-1]
+
+    def log_divergence(self, train_loss: float, validation: Rows | None) -> None:
+        """Close the row of an epoch whose loss was not finite."""
+        row = last_row(self.history)
+        row["train_loss"] = train_loss
+        if validation is not None:
+            row["valid_loss"] = row["valid_score"] = float("nan")
+        row["seconds"] = time.perf_counter() - self.epoch_start
+        self.n_iter += 1
+
+    def log_batch(self, prefix: str, loss: torch.Tensor, n_rows: int) -> None:
+        """Write one batch's loss where callbacks listen to batches."""
+        self.history.record_batch(f"{prefix}_loss", float(loss))
+        self.history.record_batch(f"{prefix}_batch_size", n_rows)
+
+    def _watch(self, row: dict[str, Any]) -> None:
+        monitors_score = self.rule.monitor == "score"
+        value = row.get("valid_score" if monitors_score else "train_loss")
+        if value is not None and self.rule.update(value) and monitors_score:
+            self.best_snapshot = self.snapshot()
+            self.best_epoch = len(self.history)
+
+    def _print(self, row: dict[str, Any]) -> None:
+        if self.recipe.verbose:
+            print(f"Iteration {self.n_iter}, loss = {row['train_loss']:.8f}")
+            if "valid_score" in row:
+                print(f"Validation score: {row['valid_score']:f}")
+
+    def _mark_best(self, row: dict[str, Any]) -> None:
+        """Write what skorch's Checkpoint reads: whether this epoch is the best so far, and one batch row."""
+        for name in ("train_loss", "valid_loss"):
+            if name in row:
+                earlier = column(self.history, name)[:-1]
+                row[f"{name}_best"] = row[name] < min(earlier, default=math.inf)
+        if not row["batches"]:
+            row["batches"].append({"train_batch_size": len(self.epoch_data["dataset_train"])})
+
+    def _notify_epoch_end(self) -> bool:
+        try:
+            self.notify("on_epoch_end", **self.epoch_data)
+        except KeyboardInterrupt:
+            # How skorch's EarlyStopping, and our bridge to scikit-learn's callbacks, end training.
+            self.was_stopped = True
+            return True
+        return False
+
+    # ------------------------------------------------------------------ the state that outlives a call
+
+    def start_training(self, plan: TrainingPlan) -> None:
+        """Begin a fit: new optimizer, schedule and order of rows; the best value so far is kept."""
+        recipe = self.recipe
+        if len(self.history):
+            self.initialize_optimizer()
+        self.schedule = SCHEDULES[recipe.schedule.name](
+            recipe.solver.learning_rate, plan.max_epochs, recipe.schedule.power_t, recipe.stopping.patience
+        )
+        self.order = self._make_order(len(plan.train))
+        if getattr(self, "rule", None) is None or self.rule.monitor != recipe.stopping.monitor:
+            self.rule = StoppingRule(recipe.stopping.tol, recipe.stopping.patience, recipe.stopping.monitor)
+            self.best_snapshot: list[torch.Tensor] | None = None
+        self.rule.tol, self.rule.patience = recipe.stopping.tol, recipe.stopping.patience
+        self.rule.start_over()
+        self.epochs_of_fit = 0
+
+    def continue_training(self, plan: TrainingPlan) -> None:
+        """Go on with one more pass over rows that may be others than before."""
+        order = self._make_order(len(plan.train))
+        if (order.n_rows, order.batch_size) != (self.order.n_rows, self.order.batch_size):
+            self.order = order
+
+    def _make_order(self, n_rows: int) -> BatchOrder:
+        if self.solver.method == "full_batch":
+            batch_size = n_rows
+        else:
+            batch_size = min(self.recipe.batch_size or DEFAULT_BATCH_SIZE, n_rows)
+        return BatchOrder(n_rows, batch_size, self.recipe.shuffle, self.random)
+
+    # ------------------------------------------------------------------ pickling
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything on the CPU, so that a net trained on a GPU can be read anywhere."""
+        state = self.__dict__.copy()
+        if "optimizer_" in state:
+            state["optimizer_"] = _to_cpu(state["optimizer_"].state_dict())
+            state["module_"] = _to_cpu(state["module_"])
+            if state.get("best_snapshot") is not None:
+                state["best_snapshot"] = _to_cpu(state["best_snapshot"])
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        wanted = torch.device(state["device"])
+        if not is_available(wanted):
+            warnings.warn(
+                f"The model was trained on {wanted}, which this machine does not have; it is now on the CPU.",
+                DeviceMovedWarning,
+                stacklevel=2,
+            )
+            wanted = torch.device("cpu")
+        state["device"] = str(wanted)
+        optimizer_state = state.pop("optimizer_", None)
+        self.__dict__.update(state)
+        if optimizer_state is not None:
+            self.__dict__["module_"] = self.module_.to(wanted)
+            # Written past skorch's __setattr__, which registers attributes that are new.
+            self.__dict__["optimizer_"] = make_optimizer(self.recipe.solver, self.module_, self.recipe.penalty)
+            self.optimizer_.load_state_dict(optimizer_state)
+
+
+class ClassifierNet(InMemoryNet, NeuralNetClassifier):
+    """Targets are class indices, zeros and ones, or an indicator matrix."""
+
+
+class RegressorNet(InMemoryNet, NeuralNetRegressor):
+    """Targets are a matrix of numbers."""
+
+
+def _to_cpu(state: Any) -> Any:
+    if isinstance(state, torch.Tensor):
+        return state.detach().cpu()
+    if isinstance(state, nn.Module):
+        on_cpu = all(tensor.device.type == "cpu" for tensor in [*state.parameters(), *state.buffers()])
+        return state if on_cpu else copy.deepcopy(state).cpu()
+    if isinstance(state, dict):
+        return {key: _to_cpu(value) for key, value in state.items()}
+    if isinstance(state, list):
+        return [_to_cpu(value) for value in state]
+    return state

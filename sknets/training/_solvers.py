@@ -1,0 +1,95 @@
+"""Solvers by name. A new gradient solver is one line in SOLVERS; another way to train is one line and one file."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from sknets.training._plan import Penalty, SolverSpec
+
+
+@dataclass(frozen=True)
+class Solver:
+    """One way to find the weights.
+
+    Attributes
+    ----------
+    optimizer : type of torch.optim.Optimizer or None
+        None for solvers that do not step along mini-batch gradients.
+    method : {"gradient", "full_batch", "closed_form", "perceptron_rule"}
+        Which file of this folder runs it.
+    translate : callable
+        Maps scikit-learn's hyperparameters to the optimizer's keyword arguments.
+    has_fused_kernel : bool
+    decays_weights : bool
+        Whether the L2 penalty acts on the weights directly instead of through the loss (AdamW).
+    """
+
+    optimizer: type[torch.optim.Optimizer] | None
+    method: str = "gradient"
+    translate: Callable[[dict[str, Any]], dict[str, Any]] = lambda hyper: {}
+    has_fused_kernel: bool = False
+    decays_weights: bool = False
+
+
+def _sgd(hyper: dict[str, Any]) -> dict[str, Any]:
+    momentum = hyper.get("momentum", 0.0)
+    return {"momentum": momentum, "nesterov": hyper.get("nesterovs_momentum", False) and momentum > 0}
+
+
+def _adam(hyper: dict[str, Any]) -> dict[str, Any]:
+    return {"betas": (hyper.get("beta_1", 0.9), hyper.get("beta_2", 0.999)), "eps": hyper.get("epsilon", 1e-8)}
+
+
+SOLVERS: dict[str, Solver] = {
+    "sgd": Solver(torch.optim.SGD, translate=_sgd, has_fused_kernel=True),
+    "adam": Solver(torch.optim.Adam, translate=_adam, has_fused_kernel=True),
+    "adamw": Solver(torch.optim.AdamW, translate=_adam, has_fused_kernel=True, decays_weights=True),
+    "adamax": Solver(torch.optim.Adamax, translate=_adam),
+    "nadam": Solver(torch.optim.NAdam, translate=_adam),
+    "adadelta": Solver(torch.optim.Adadelta),
+    "rmsprop": Solver(torch.optim.RMSprop),
+    "lbfgs": Solver(None, method="full_batch"),
+    "exact": Solver(None, method="closed_form"),
+    "perceptron": Solver(None, method="perceptron_rule"),
+}
+
+#: Names that the estimators offer as stochastic solvers.
+GRADIENT_SOLVERS = tuple(name for name, solver in SOLVERS.items() if solver.method == "gradient")
+
+
+def get_solver(solver: str | type[torch.optim.Optimizer]) -> Solver:
+    """Return the table's entry for a name, or an entry for a torch optimizer class."""
+    return SOLVERS[solver] if isinstance(solver, str) else Solver(solver)
+
+
+def penalty_in_loss(spec: SolverSpec, penalty: Penalty) -> Penalty:
+    """Return the part of the penalty that is added to the loss."""
+    return Penalty(penalty.l1, 0.0, penalty.divisor, penalty.mean_weight) if _decays(spec) else penalty
+
+
+def make_optimizer(spec: SolverSpec, module: nn.Module, penalty: Penalty) -> torch.optim.Optimizer:
+    """Build the torch optimizer for a module's trainable parameters, fused where torch has the kernel."""
+    solver = get_solver(spec.solver)
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    if solver.optimizer is None:
+        # Never stepped; skorch's callbacks expect every net to have one.
+        return torch.optim.SGD(parameters, lr=spec.learning_rate)
+    arguments: dict[str, Any] = solver.translate(spec.arguments)
+    if solver.has_fused_kernel and all(parameter.device.type in ("cpu", "cuda") for parameter in parameters):
+        arguments["fused"] = True
+    arguments.update(spec.arguments.get("solver_params") or {})
+    groups: Iterable[Any] = parameters
+    if solver.decays_weights and "weight_decay" not in arguments:
+        groups = [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": penalty.l2},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        groups = [group for group in groups if group["params"]]
+    return solver.optimizer(groups, lr=spec.learning_rate, **arguments)
+
+
+def _decays(spec: SolverSpec) -> bool:
+    return get_solver(spec.solver).decays_weights

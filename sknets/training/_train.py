@@ -1,0 +1,89 @@
+"""From a plan to a trained net."""
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+
+from sknets._threads import SMALL_STEP_FLOPS, single_threaded
+from sknets.training._net import ClassifierNet, InMemoryNet, RegressorNet, RowsDataset
+from sknets.training._plan import Recipe, TrainingPlan
+
+
+def train(plan: TrainingPlan, net: InMemoryNet | None = None) -> InMemoryNet:
+    """Train a new net by ``plan``, or ``net`` further, and return it."""
+    net = make_net(plan.recipe, plan.random) if net is None else net
+    net.recipe = plan.recipe
+    net.random = plan.random
+    is_first_call = not hasattr(net, "order")
+    if plan.is_one_pass and not is_first_call:
+        net.continue_training(plan)
+    else:
+        _renew_callbacks(net)
+        net.start_training(plan)
+    users_callbacks = net.callbacks_
+    net.callbacks_ = [*users_callbacks, *plan.listeners]
+    n_epochs = 1 if plan.is_one_pass else plan.max_epochs
+    validation = None if plan.validation is None else RowsDataset(plan.validation)
+    try:
+        with single_threaded(_is_small_step(net)):
+            net.partial_fit(RowsDataset(plan.train), epochs=n_epochs, validation=validation)
+    finally:
+        net.callbacks_ = users_callbacks
+    return net
+
+
+def make_net(recipe: Recipe, random: np.random.RandomState) -> InMemoryNet:
+    """Build a skorch net and give it its initial weights."""
+    net_class = ClassifierNet if recipe.score == "accuracy" else RegressorNet
+    arguments: dict[str, Any] = {"predict_nonlinearity": PREDICT_NONLINEARITIES.get(recipe.loss.name)}
+    if recipe.score == "accuracy":
+        n_outputs = int(recipe.module.arguments["n_outputs"])
+        arguments["classes"] = np.arange(max(n_outputs, 2))
+    return net_class(
+        recipe.module.module_class,
+        recipe=recipe,
+        random=random,
+        criterion=torch.nn.Module,
+        optimizer=torch.optim.SGD,
+        lr=recipe.solver.learning_rate,
+        device=str(recipe.device),
+        callbacks=_copies(recipe.callbacks),
+        verbose=0,
+        **arguments,
+    ).initialize()
+
+
+def two_columns(logits: torch.Tensor) -> torch.Tensor:
+    """Return the probabilities of both classes from one column of logits, of each label from several."""
+    positive = torch.sigmoid(logits)
+    return torch.cat([1 - positive, positive], dim=1) if logits.shape[1] == 1 else positive
+
+
+def softmax(logits: torch.Tensor) -> torch.Tensor:
+    """Return class probabilities."""
+    return torch.softmax(logits, dim=1)
+
+
+PREDICT_NONLINEARITIES = {"cross_entropy": softmax, "binary_cross_entropy": two_columns, "poisson": torch.exp}
+
+
+def _copies(callbacks: tuple[Any, ...]) -> list[Any]:
+    # Shallow: the user's own objects collect no state of a training, while handles that they hold (an Optuna trial)
+    # stay the same. A deep copy would cut a pruning callback off from its study without a word.
+    return [(c[0], copy.copy(c[1])) if isinstance(c, tuple) else copy.copy(c) for c in callbacks]
+
+
+def _renew_callbacks(net: InMemoryNet) -> None:
+    if net.history:
+        net.callbacks = _copies(net.recipe.callbacks)
+        net.initialize_callbacks()
+
+
+def _is_small_step(net: InMemoryNet) -> bool:
+    if torch.device(net.device).type != "cpu":
+        return False
+    # Forward, and backward for weights and for inputs: two operations per weight, row and direction.
+    n_weights = sum(weight.numel() for weight in net.penalised_weights)
+    return 6 * n_weights * net.order.batch_size <= SMALL_STEP_FLOPS
