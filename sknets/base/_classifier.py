@@ -37,6 +37,13 @@ class BaseNetworkClassifier(ClassifierMixin, BaseNetwork):
                 f"Previously got {self.classes_}, `y` has {unique_labels(y)}"
             )
 
+    def _check_first_classes(self, classes: Any) -> None:
+        if classes is None and not hasattr(self, "net_"):
+            raise ValueError(
+                "classes must be passed on the first call to partial_fit. Give all labels that will ever come, "
+                "for example classes=numpy.unique(y)."
+            )
+
     def _check_classes(self, labels: Labels) -> None:
         """Refuse what this classifier cannot learn; nothing by default."""
 
@@ -47,7 +54,7 @@ class BaseNetworkClassifier(ClassifierMixin, BaseNetwork):
         return apply_class_weight(self.class_weight, self.classes_, y, sample_weight)
 
     def _strata(self, targets: np.ndarray) -> np.ndarray | None:
-        return None if self._labels.kind == "multilabel" else targets.reshape(len(targets))
+        return None if self._labels.kind == "multilabel" else targets
 
     def _classification_loss(self, label_smoothing: float = 0.0) -> LossSpec:
         name = "cross_entropy" if self._labels.kind == "multiclass" else "binary_cross_entropy"

@@ -323,19 +323,27 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         data = {"estimator": self, "X": X, "y": y}
         if sample_weight is not None:
             data["metadata"] = {"sample_weight": sample_weight}
-        context = self._init_callback_context(max_subtasks=plan.max_epochs)
+        is_walk = plan.recipe.solver.solver == "lbfgs"
+        # As in scikit-learn, L-BFGS has a task for the iteration after the last, which stays empty.
+        context = self._init_callback_context(max_subtasks=max(plan.max_epochs, 1) + 1 if is_walk else plan.max_epochs)
         context.call_on_fit_task_begin(**data)
 
         def begin_epoch(net: InMemoryNet) -> Any:
-            return context.subcontext(task_name="epoch").call_on_fit_task_begin(**data)
+            task = context.subcontext(task_name="lbfgs-iter" if is_walk else "epoch")
+            return task.call_on_fit_task_begin(
+                **data, reconstruction_attributes=lambda: self._fitted_attributes(net.frozen_copy())
+            )
 
         def end_epoch(net: InMemoryNet, task: Any) -> bool:
             return task.call_on_fit_task_end(
-                **data, reconstruction_attributes=lambda: self._fitted_attributes(net)
+                **data, reconstruction_attributes=lambda: self._fitted_attributes(net.frozen_copy())
             )
 
+        def close_epoch(task: Any) -> None:
+            task.call_on_fit_task_end(estimator=self)
+
         has_callbacks = bool(getattr(self, "_skl_callbacks", None))
-        yield (("epoch_tasks", EpochTasks(begin_epoch, end_epoch)),) if has_callbacks else ()
+        yield (("epoch_tasks", EpochTasks(begin_epoch, end_epoch, close_epoch)),) if has_callbacks else ()
         context.call_on_fit_task_end(**data)
 
     # ------------------------------------------------------------------ predicting

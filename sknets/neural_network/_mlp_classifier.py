@@ -261,11 +261,7 @@ class MLPClassifier(BaseMLP, BaseNetworkClassifier):
             With early stopping, for labels that were not announced, or for data that ``fit`` would refuse.
         """
         self._check_can_learn()
-        if classes is None and not hasattr(self, "net_"):
-            raise ValueError(
-                "classes must be passed on the first call to partial_fit. Give all labels that will ever come, "
-                "for example classes=numpy.unique(y)."
-            )
+        self._check_first_classes(classes)
         return self._fit(X, y, sample_weight, classes=classes, is_one_pass=True)
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -297,6 +293,21 @@ class MLPClassifier(BaseMLP, BaseNetworkClassifier):
         """
         return self._initialize(X, y)
 
+    def decision_function(self, X):
+        """Return each row's score for each class or label: the outputs before sigmoid or softmax.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            One column for two classes: positive for ``classes_[1]``.
+        """
+        outputs = self._outputs(X)
+        return outputs if self._labels.kind in ("multiclass", "multilabel") else outputs[:, 0]
+
     def predict(self, X):
         """Return the most likely label of each row.
 
@@ -323,7 +334,8 @@ class MLPClassifier(BaseMLP, BaseNetworkClassifier):
         probabilities : ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``, in X's floating dtype.
         """
-        return self._probabilities(self._outputs(X))
+        outputs = self._outputs(X)
+        return self._probabilities(outputs)
 
     def predict_log_proba(self, X):
         """Return the logarithm of each probability.

@@ -50,7 +50,9 @@ def _solve_dense(
         n_features = A.shape[1]
         A = np.vstack([A, np.sqrt(ridge) * np.eye(n_features, dtype=A.dtype)])
         b = np.vstack([b, np.zeros((n_features, b.shape[1]), dtype=b.dtype)])
-    coefficients = linalg.lstsq(A, b, check_finite=False)[0].astype(targets.dtype, copy=False)
+    # Centring makes dependent columns dependent only up to rounding, which LAPACK's own cutoff would take for rank.
+    cutoff = max(A.shape) * np.finfo(A.dtype).eps
+    coefficients = linalg.lstsq(A, b, cond=cutoff, check_finite=False)[0].astype(targets.dtype, copy=False)
     return coefficients, (target_mean - input_mean @ coefficients).ravel()
 
 

@@ -10,7 +10,6 @@ Scientific and Statistical Computing 16, 1995.
 """
 
 import math
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,8 +28,11 @@ if TYPE_CHECKING:
 def minimise(net: "InMemoryNet", train: Rows, validation: Rows | None, n_iterations: int) -> None:
     """Run at most ``n_iterations`` iterations and leave ``net`` with the last iterate's weights."""
     walk = _Walk(net, train, validation)
+    net.begin_epoch()
     options = net.recipe.solver.arguments
-    limits = {"maxiter": n_iterations, "gtol": options["tol"]}
+    # Under an absolute penalty, which weights are exactly zero is settled late.
+    tolerance = options["tol"] * (0.1 if walk.variables.is_split else 1.0)
+    limits = {"maxiter": n_iterations, "gtol": tolerance}
     limits |= {key: options[key] for key in ("maxfun", "maxls", "ftol") if key in options}
     net.module_.train()
     try:
@@ -46,6 +48,9 @@ def minimise(net: "InMemoryNet", train: Rows, validation: Rows | None, n_iterati
     except KeyboardInterrupt:
         walk.variables.write(walk.iterate)
         raise
+    finally:
+        # The row of the iteration that did not come any more.
+        net.drop_epoch()
     if not np.isfinite(result.x).all() or not math.isfinite(result.fun):
         walk.variables.write(walk.start)
         raise DivergenceError(
@@ -53,7 +58,8 @@ def minimise(net: "InMemoryNet", train: Rows, validation: Rows | None, n_iterati
             f"preprocessed. L-BFGS ended with loss {result.fun}: scale X (StandardScaler)."
         )
     walk.variables.write(result.x)
-    net.n_iter = int(result.nit)
+    # scipy takes one step even where none is allowed.
+    net.n_iter = min(int(result.nit), n_iterations)
     net.final_loss = float(result.fun)
     net.has_converged = bool(result.success) or walk.was_stopped
     net.solver_message = str(result.message)
@@ -71,7 +77,6 @@ class _Walk:
         self.iterate = self.start
         self.was_stopped = False
         self.is_watched = validation is not None or bool(net.callbacks_)
-        self.iteration_start = time.perf_counter()
 
     def objective(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the mean loss with penalty, and its gradient with respect to the variables."""
@@ -88,13 +93,13 @@ class _Walk:
         self.iterate = intermediate_result.x.copy()
         if self.is_watched:
             self.variables.write(self.iterate)
-        self.net.begin_epoch(self.iteration_start)
         should_stop = self.net.end_epoch(float(intermediate_result.fun), self.validation, len(self.train), None)
         self.net.module_.train()
         if should_stop:
             self.was_stopped = True
+            self.net.begin_epoch()
             raise StopIteration
-        self.iteration_start = time.perf_counter()
+        self.net.begin_epoch()
 
     def _chunks(self) -> list[slice]:
         step = self.net.rows_per_pass(self.train.inputs)

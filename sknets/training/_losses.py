@@ -131,11 +131,16 @@ class Quantile(Loss):
 
 
 class PerceptronLoss(Loss):
-    """How far misclassified rows lie on the wrong side, summed over columns; targets are zeros and ones."""
+    """How far misclassified rows lie on the wrong side, summed over columns.
+
+    Targets are class indices, one column against the others, or zeros and ones.
+    """
 
     link = "sign"
 
     def rows(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        if targets.ndim == 1:
+            targets = functional.one_hot(targets, outputs.shape[1]).to(outputs.dtype)
         return functional.relu((1 - 2 * targets) * outputs).sum(1)
 
 

@@ -80,6 +80,8 @@ class InMemoryNet(NeuralNet):
         self.recipe = recipe
         self.random = random
         self.rows_seen = 0
+        self.n_iter = 0
+        self.final_loss = math.nan
 
     # ------------------------------------------------------------------ skorch's seams
 
@@ -129,6 +131,7 @@ class InMemoryNet(NeuralNet):
         validation: RowsDataset | None = fit_params.get("validation")
         self.epoch_data = {"dataset_train": X, "dataset_valid": validation}
         self.n_iter = 0
+        self.final_loss = math.nan
         self.has_converged = self.was_interrupted = self.was_stopped = False
         method = METHODS[self.solver.method]
         try:
@@ -228,6 +231,15 @@ class InMemoryNet(NeuralNet):
             total = torch.stack([parameter.sum() for parameter in self.module_.parameters()]).sum()
         return math.isfinite(float(total))
 
+    def frozen_copy(self) -> "InMemoryNet":
+        """Copy the net as it is now, so that further training of this one does not change the copy."""
+        frozen = object.__new__(type(self))
+        # Past skorch's __setattr__, which registers attributes that are new.
+        frozen.__dict__.update(self.__dict__)
+        frozen.__dict__["module_"] = copy.deepcopy(self.module_)
+        frozen.__dict__["history"] = type(self.history)(dict(row) for row in list.__iter__(self.history))
+        return frozen
+
     def renew_optimizer(self) -> None:
         """Forget the optimizer's state."""
         self.initialize_optimizer()
@@ -238,9 +250,9 @@ class InMemoryNet(NeuralNet):
 
     # ------------------------------------------------------------------ the log of the epochs
 
-    def begin_epoch(self, start: float | None = None) -> None:
-        """Open the log's next row; ``start`` is when its work began, by default now."""
-        self.epoch_start = time.perf_counter() if start is None else start
+    def begin_epoch(self) -> None:
+        """Open the log's next row."""
+        self.epoch_start = time.perf_counter()
         self.notify("on_epoch_begin", **self.epoch_data)
 
     def end_epoch(self, train_loss: float, validation: Rows | None, n_rows: int, learning_rate: float | None) -> bool:
@@ -326,8 +338,7 @@ class InMemoryNet(NeuralNet):
     def start_training(self, plan: TrainingPlan) -> None:
         """Begin a fit: new optimizer, schedule and order of rows; the best value so far is kept."""
         recipe = self.recipe
-        if len(self.history):
-            self.initialize_optimizer()
+        self.initialize_optimizer()
         self.schedule = SCHEDULES[recipe.schedule.name](
             recipe.solver.learning_rate, plan.max_epochs, recipe.schedule.power_t, recipe.stopping.patience
         )

@@ -1,17 +1,21 @@
 """Rosenblatt's rule: row after row, and only a misclassified row moves the boundary.
 
+Rows that are equal, in features and target, are one row with the sum of their weights, and rows come in an order that
+is drawn from their contents, not from their places. So a weight of 2 is the same as a repeated row.
+
 References
 ----------
 F. Rosenblatt, The Perceptron: A Probabilistic Model for Information Storage and Organization in the Brain,
 Psychological Review 65, 1958.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from scipy import sparse
 
-from sknets.training._batches import iterate_batches
+from sknets.training._batches import BatchOrder, SparseRows
 from sknets.training._plan import Penalty, Rows
 
 if TYPE_CHECKING:
@@ -20,15 +24,55 @@ if TYPE_CHECKING:
 # Scores of a block of rows are computed together, and corrected by each update within the block.
 BLOCK_ROWS = 256
 
+# In a table of four rows, five passes without gain say nothing; patience covers at least this many rows.
+MIN_PATIENCE_ROWS = 1000
+
+
+class DistinctRows:
+    """The rows of a training set without repetition, on the CPU in double precision.
+
+    Attributes
+    ----------
+    inputs : ndarray or CSR matrix of shape (n, n_features)
+    signs : ndarray of shape (n, n_outputs)
+        +1 where a column's class is the row's own, else -1.
+    weights : ndarray of shape (n,)
+    """
+
+    def __init__(self, train: Rows, n_outputs: int, mean_weight: float, keep_order: bool) -> None:
+        inputs = train.inputs.matrix if isinstance(train.inputs, SparseRows) else train.inputs.double().cpu().numpy()
+        signs = _signs(train.targets, n_outputs)
+        weights = np.full(len(signs), mean_weight)
+        if train.weights is not None:
+            weights *= train.weights.double().cpu().numpy()
+        # Equal rows have equal hashes; that two others agree in 64 bits is not to be expected.
+        _, first, group = np.unique(_hash_rows(inputs, signs), return_index=True, return_inverse=True)
+        sums = np.bincount(group, weights=weights)
+        order = np.argsort(first) if keep_order else slice(None)
+        chosen = first[order]
+        self.inputs, self.signs, self.weights = inputs[chosen], signs[chosen], sums[order]
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def block(self, rows: np.ndarray, has_bias: bool) -> np.ndarray:
+        """Return dense inputs of some rows, with a column of ones for the bias."""
+        dense = self.inputs[rows]
+        dense = dense.toarray().astype(np.float64) if sparse.issparse(dense) else dense
+        return np.hstack([dense, np.ones((len(dense), 1))]) if has_bias else dense
+
 
 def apply_perceptron_rule(net: "InMemoryNet", train: Rows, validation: Rows | None, n_epochs: int) -> None:
     """Pass over the rows until a pass has no mistake, or training gains too little, or ``n_epochs`` are over."""
     layer = net.module_.output
     has_bias = layer.bias is not None
     weights = np.hstack([_numpy(layer.weight), _numpy(layer.bias)[:, None]] if has_bias else [_numpy(layer.weight)])
+    rows = DistinctRows(train, len(weights), net.recipe.penalty.mean_weight, keep_order=not net.recipe.shuffle)
+    order = BatchOrder(len(rows), 1, net.recipe.shuffle, net.random)
+    net.rule.patience = max(net.rule.patience, MIN_PATIENCE_ROWS // len(rows))
     for _ in range(n_epochs):
         net.begin_epoch()
-        loss, n_mistakes = _pass_over(net, train, weights, has_bias)
+        loss, n_mistakes = _pass_over(net, rows, order, weights, has_bias)
         _write(layer, weights, has_bias)
         should_stop = net.end_epoch(loss, validation, len(train), net.recipe.solver.learning_rate)
         if not n_mistakes or net.rule.is_exhausted:
@@ -39,21 +83,51 @@ def apply_perceptron_rule(net: "InMemoryNet", train: Rows, validation: Rows | No
     net.restore_best()
 
 
-def _pass_over(net: "InMemoryNet", train: Rows, weights: np.ndarray, has_bias: bool) -> tuple[float, int]:
+def _pass_over(
+    net: "InMemoryNet", rows: DistinctRows, order: BatchOrder, weights: np.ndarray, has_bias: bool
+) -> tuple[float, int]:
     """Update ``weights``, of shape (n_outputs, n_features + 1), in place; return the mean loss and the mistakes."""
     rate, penalty, loss, n_mistakes = net.recipe.solver.learning_rate, net.recipe.penalty, 0.0, 0
-    edges = [*range(0, len(train), BLOCK_ROWS), len(train)]
-    tensors = [train.inputs, train.targets, train.weights]
-    for inputs, targets, sample_weights in iterate_batches(tensors, edges, net.order.next_epoch()):
-        rows = inputs.double().cpu().numpy()
-        rows = np.hstack([rows, np.ones((len(rows), 1))]) if has_bias else rows
-        signs = 2.0 * targets.double().cpu().numpy() - 1.0  # (n, n_outputs)
-        steps = rate * (np.ones(len(rows)) if sample_weights is None else sample_weights.double().cpu().numpy())
-        update = _update_plainly if not penalty else _update_with_penalty
-        block_loss, block_mistakes = update(weights, rows, signs, steps, penalty, rate, has_bias)
+    drawn = order.next_epoch()
+    places = np.arange(len(rows)) if drawn is None else drawn.numpy()
+    update = _update_with_penalty if penalty else _update_plainly
+    for start in range(0, len(rows), BLOCK_ROWS):
+        chosen = places[start : start + BLOCK_ROWS]
+        steps = rate * rows.weights[chosen]
+        block_loss, block_mistakes = update(
+            weights, rows.block(chosen, has_bias), rows.signs[chosen], steps, penalty, rate, has_bias
+        )
         loss += block_loss
         n_mistakes += block_mistakes
-    return loss / len(train), n_mistakes
+    return loss / float(rows.weights.sum()), n_mistakes
+
+
+def _signs(targets: torch.Tensor, n_outputs: int) -> np.ndarray:
+    """Return +1 where a column's class is the row's own and -1 elsewhere, of shape (n, n_outputs)."""
+    if targets.ndim == 1:
+        return 2.0 * np.eye(n_outputs)[targets.cpu().numpy()] - 1.0
+    return 2.0 * targets.double().cpu().numpy() - 1.0
+
+
+def _hash_rows(inputs: Any, signs: np.ndarray) -> np.ndarray:
+    """Return a 64-bit number per row that depends on its contents alone, the same for sparse and dense rows."""
+    n_features, n_outputs = inputs.shape[1], signs.shape[1]
+    factors = np.random.default_rng(0).integers(1, 2**63, n_features + n_outputs, dtype=np.uint64) | np.uint64(1)
+    with np.errstate(over="ignore"):
+        if sparse.issparse(inputs):
+            terms = _bits(inputs.data.astype(np.float64)) * factors[inputs.indices]
+            hashes = np.zeros(inputs.shape[0], dtype=np.uint64)
+            np.add.at(hashes, np.repeat(np.arange(inputs.shape[0]), np.diff(inputs.indptr)), terms)
+        else:
+            hashes = _bits(inputs) @ factors[:n_features]
+        return hashes + _bits(signs) @ factors[n_features:]
+
+
+def _bits(values: np.ndarray) -> np.ndarray:
+    # Adding zero turns -0.0 into 0.0, whose bits are all zero. The multiplication spreads a float's high bits.
+    return (np.ascontiguousarray(values + 0.0).view(np.uint64) >> np.uint64(12)) ^ np.ascontiguousarray(
+        values + 0.0
+    ).view(np.uint64)
 
 
 def _update_plainly(

@@ -63,7 +63,7 @@ class Penalty:
     mean_weight: float = 1.0
 
     def __bool__(self) -> bool:
-        return self.l1 > 0 or self.l2 > 0
+        return bool(self.l1 > 0 or self.l2 > 0)
 
     def scale(self, n_rows: int) -> float:
         """Return the factor on ``l1`` and ``l2`` in a batch of ``n_rows`` rows."""

@@ -1,0 +1,1 @@
+"""Measurements of sknets: ``python -m benchmarks [suite ...]`` writes docs/benchmarks.md."""
