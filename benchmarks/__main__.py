@@ -14,35 +14,46 @@ from benchmarks.worker import ROOT, measure_elsewhere
 SUITES = {"fit": fit, "logistic": logistic, "import": small_calls, "accuracy": accuracy}
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
+MAX_LOAD = 0.5
 
 
 def main() -> None:
     options = parse_arguments()
     names = options.suites or list(SUITES)
     stored = {} if options.quick else read_results()
-    if not options.page_only:
-        stored |= {name: run_suite(name, options.quick) for name in names}
+    load = os.getloadavg()[0]
+    if load > MAX_LOAD and not options.page_only:
+        print(f"The machine is busy (load {load:.1f}): two threads that wait for each other may take 50 times as long.")
+    for name in [] if options.page_only else names:
+        if not SUITES[name].cases(options.quick):
+            print(f"{name}: skipped, SKNETS_DATA is not set")
+            continue
+        stored[name] = run_suite(name, options.quick) | {"load": load}
+        if not options.quick:  # at once: what is measured survives when a later suite is interrupted
+            write_results(name, stored[name])
     if options.quick:
         print(render({name: SUITES[name] for name in names}, stored))
         return
-    write_results(stored)
     PAGE.write_text(render(SUITES, stored), encoding="utf-8")
     print(PAGE.relative_to(ROOT))
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and write docs/benchmarks.md.")
-    parser.add_argument("suites", nargs="*", choices=[[], *SUITES], help=f"of {', '.join(SUITES)}; all by default")
+    parser.add_argument("suites", nargs="*", metavar="suite", help=f"of {', '.join(SUITES)}; all by default")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--quick", action="store_true", help="tiny runs to try the program; printed, not kept")
     what.add_argument("--page-only", action="store_true", help="write the page from the results of earlier runs")
-    return parser.parse_args()
+    options = parser.parse_args()
+    unknown = set(options.suites) - set(SUITES)  # `choices` would refuse that none is named
+    if unknown:
+        parser.error(f"no such suite: {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
+    return options
 
 
 def run_suite(name: str, is_quick: bool) -> dict[str, Any]:
     suite = SUITES[name]
-    start, load = time.perf_counter(), os.getloadavg()[0]
-    results = []
+    start, results = time.perf_counter(), []
     for case in suite.cases(is_quick):
         print(f"{name}: {', '.join(f'{key} {value}' for key, value in case.items())}", flush=True)
         results.append(measure_elsewhere(suite.__name__, case))
@@ -50,7 +61,6 @@ def run_suite(name: str, is_quick: bool) -> dict[str, Any]:
         "date": date.today().isoformat(),
         "command": f"python -m benchmarks {name}{' --quick' if is_quick else ''}",
         "minutes": (time.perf_counter() - start) / 60,
-        "load": load,
         "machine": describe_machine(),
         "cases": results,
     }
@@ -60,10 +70,9 @@ def read_results() -> dict[str, dict[str, Any]]:
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in RESULTS.glob("*.json")}
 
 
-def write_results(stored: dict[str, dict[str, Any]]) -> None:
+def write_results(name: str, suite_results: dict[str, Any]) -> None:
     RESULTS.mkdir(exist_ok=True)
-    for name, suite_results in stored.items():
-        (RESULTS / f"{name}.json").write_text(json.dumps(suite_results, indent=1) + "\n", encoding="utf-8")
+    (RESULTS / f"{name}.json").write_text(json.dumps(suite_results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

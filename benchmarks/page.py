@@ -12,10 +12,10 @@ PACKAGES = ("sknets", "torch", "skorch", "scikit-learn", "numpy")
 HEAD = """\
 # Benchmarks
 
-Written by `make bench`; do not edit. Every case runs in a process of its own, with `OMP_NUM_THREADS` (and its fellows for
-BLAS) set to the number of threads given. The contenders of a case take turns (A B C A B C ...) after one warm-up each; times
-are medians over the runs, ratios are medians of the ratios of neighbouring runs. Seconds depend on the machine and on what
-else it does; ratios much less so."""
+Written by `make bench`; do not edit. Every row of a table with contenders was measured in a process of its own, with
+`OMP_NUM_THREADS` (and its fellows for BLAS) set to the number of threads given. The contenders take turns
+(A B C A B C ...) after one warm-up each; times are medians over the runs, ratios are medians of the ratios of
+neighbouring runs. Seconds depend on the machine and on what else it does, ratios much less so."""
 
 
 def describe_machine() -> dict[str, str]:
@@ -49,16 +49,10 @@ def within(value: float, bound: float | None, digits: int = 2) -> str:
 
 def _body(suite: Any, stored: dict[str, Any] | None) -> str:
     if stored is None:
-        return "Not measured yet."
-    if not stored["cases"]:
-        return "Skipped: `SKNETS_DATA` does not name a folder with the data."
-    machine = stored["machine"]
-    facts = [
-        f"{stored['date']}, `{stored['command']}`, {stored['minutes']:.1f} minutes, load {stored['load']:.1f} at the start",
-        machine["hardware"],
-        machine["system"],
-        machine["packages"],
-    ]
+        return f"Not measured{'' if suite.cases(is_quick=False) else ': `SKNETS_DATA` was not set'}."
+    run = f"`{stored['command']}`, {stored['date']}"
+    duration = f"{stored['minutes']:.1f} minutes, on a machine whose load before was {stored['load']:.1f}"
+    facts = [run, duration, *stored["machine"].values()]
     return suite.section(stored["cases"]) + "\n\n" + "<br>\n".join(f"*{fact}*" for fact in facts)
 
 

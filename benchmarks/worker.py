@@ -27,6 +27,7 @@ def main() -> None:
 
     # Every contender gets the same number of epochs or iterations; whether they suffice is not the question here.
     warnings.filterwarnings("ignore", category=ConvergenceWarning)
+    torch.manual_seed(0)
     case = json.loads(sys.argv[2])
     results = import_module(sys.argv[1]).measure(case)
     if torch.get_num_threads() != case["threads"]:

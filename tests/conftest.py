@@ -1,5 +1,10 @@
 """What every test may use."""
 
+import os
+
+# Before scipy is imported anywhere: without it scikit-learn skips its check of array API input.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
 import numpy as np
 import pytest
 import torch

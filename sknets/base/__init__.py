@@ -1,5 +1,6 @@
 """What the estimators are built on; nothing here is fitted by itself."""
 
+from sknets.base._availability import UnavailableMethodError, available_unless
 from sknets.base._classifier import BaseNetworkClassifier
 from sknets.base._estimator import BaseNetwork
 from sknets.base._labels import Labels
@@ -24,6 +25,8 @@ __all__ = [
     "BaseNetworkClassifier",
     "BaseNetworkRegressor",
     "Labels",
+    "UnavailableMethodError",
+    "available_unless",
     "check_solver_class",
     "gradient_solver_spec",
     "schedule_spec",

@@ -67,4 +67,7 @@ class BaseNetworkClassifier(ClassifierMixin, BaseNetwork):
         if kind == "single":
             return np.ones_like(outputs)
         positive = expit(outputs)
-        return positive if kind == "multilabel" else np.hstack([1 - positive, positive])
+        if kind == "multilabel":
+            # No label is ever certain, also where rounding says so.
+            return positive.clip(max=1 - np.finfo(positive.dtype).eps)
+        return np.hstack([1 - positive, positive])

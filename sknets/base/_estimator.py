@@ -32,7 +32,6 @@ from sknets.training import (
     StoppingSpec,
     TrainingPlan,
     column,
-    get_solver,
     history_rows,
     make_net,
     split_off_validation,
@@ -73,6 +72,10 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
     @abstractmethod
     def _stopping_spec(self, watches_score: bool) -> StoppingSpec:
         """When training ends."""
+
+    @abstractmethod
+    def _is_stepwise(self) -> bool:
+        """Whether the solver learns row after row or batch after batch, so that a single pass makes sense."""
 
     @abstractmethod
     def _own_attributes(self, net: InMemoryNet) -> dict[str, Any]:
@@ -137,7 +140,9 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         is_one_pass: bool = False,
     ) -> "BaseNetwork":
         """Fit by the parameters; ``is_one_pass`` is ``partial_fit``."""
-        self._check_call(X_val, y_val, is_one_pass)
+        if (X_val is None) != (y_val is None):
+            given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
+            raise ValueError(f"X_val and y_val must be given together; got {given} without {missing}.")
         with unchanged_on_failure(self):
             earlier_net = getattr(self, "net_", None) if is_one_pass or self.warm_start else None
             rows = self._prepare_rows(X, y, sample_weight, classes, is_fresh=earlier_net is None)
@@ -159,15 +164,18 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             vars(self).update(self._fitted_attributes(net))
         return self
 
-    def _check_call(self, X_val: Any, y_val: Any, is_one_pass: bool) -> None:
-        if is_one_pass and self.early_stopping:
-            raise ValueError(
+    def _why_no_partial_fit(self) -> str | None:
+        if not self._is_stepwise():
+            return (
+                f"partial_fit is only available for stochastic solvers; solver={self.solver!r} needs all rows at once. "
+                "Use solver='adam' or 'sgd'."
+            )
+        if self.early_stopping:
+            return (
                 "partial_fit does not support early_stopping=True: a single pass has nothing to stop. "
                 "Set early_stopping=False, or call fit."
             )
-        if (X_val is None) != (y_val is None):
-            given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
-            raise ValueError(f"X_val and y_val must be given together; got {given} without {missing}.")
+        return None
 
     def _prepare_rows(self, X: Any, y: Any, sample_weight: Any, classes: Any, is_fresh: bool) -> PreparedRows:
         X, y = validate_data(
@@ -208,10 +216,8 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
     ) -> tuple[TrainingPlan, InMemoryNet]:
         seed = draw_seed(self.random_state)
         random = check_random_state(seed)
-        solver = self._solver_spec()
-        is_stepwise = get_solver(solver.solver).method in ("gradient", "perceptron_rule")
-        watches_score = self.early_stopping and is_stepwise
-        recipe = self._make_recipe(rows, net, seed, solver, watches_score)
+        watches_score = self.early_stopping and self._is_stepwise()
+        recipe = self._make_recipe(rows, net, seed, watches_score)
         if net is None:
             # scikit-learn, too, draws the initial weights first, then the validation split, then the batches.
             net = make_net(recipe, random)
@@ -236,7 +242,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         return plan, net
 
     def _make_recipe(
-        self, rows: PreparedRows, net: InMemoryNet | None, seed: int, solver: SolverSpec, watches_score: bool
+        self, rows: PreparedRows, net: InMemoryNet | None, seed: int, watches_score: bool
     ) -> Recipe:
         if net is None:
             device = resolve_device(self.device)
@@ -247,7 +253,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             module=self._module_spec(self.n_outputs_) if net is None else net.recipe.module,
             loss=self._loss_spec(),
             penalty=self._penalty(rows.weight_sum, rows.weight_sum / len(rows.targets)),
-            solver=solver,
+            solver=self._solver_spec(),
             schedule=self._schedule_spec(),
             stopping=self._stopping_spec(watches_score),
             score="r2" if is_regressor(self) else "accuracy",

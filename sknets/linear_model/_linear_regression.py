@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from sklearn.utils.metaestimators import available_if
-
 from sknets._parameter_checks import NON_NEGATIVE, Integral, Interval, Real, StrOptions, store_parameters
 from sknets._sklearn_compat import fit_context, with_callbacks
 from sknets.base import (
     GRADIENT_CONSTRAINTS,
     BaseNetworkRegressor,
+    available_unless,
     check_solver_class,
     gradient_solver_spec,
     schedule_spec,
@@ -175,7 +174,7 @@ validation_fraction, n_iter_no_change, beta_1, beta_2, epsilon, solver_params, v
         self._check_solver()
         return self._fit(X, y, sample_weight, X_val, y_val)
 
-    @available_if(lambda estimator: estimator._takes_batches())
+    @available_unless(lambda estimator: estimator._why_no_partial_fit())
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one more epoch on X and y; only for gradient solvers.
@@ -262,13 +261,8 @@ validation_fraction, n_iter_no_change, beta_1, beta_2, epsilon, solver_params, v
             return {"coef_": coef[0], "intercept_": intercept[0]}
         return {"coef_": coef, "intercept_": intercept}
 
-    def _takes_batches(self) -> bool:
-        if self._resolve_solver() in ("exact", "lbfgs"):
-            raise AttributeError(
-                f"partial_fit is only available for gradient solvers; solver={self.solver!r} needs all rows at once. "
-                "Use solver='sgd' or 'adam'."
-            )
-        return True
+    def _is_stepwise(self) -> bool:
+        return self._resolve_solver() not in ("exact", "lbfgs")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

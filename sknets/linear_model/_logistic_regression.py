@@ -4,8 +4,6 @@ import warnings
 from typing import Any
 
 import numpy as np
-from sklearn.utils.metaestimators import available_if
-
 from sknets._parameter_checks import NON_NEGATIVE, POSITIVE, Hidden, Integral, Interval, Real, StrOptions, store_parameters
 from sknets._sklearn_compat import SparseCoefMixin, fit_context, with_callbacks
 from sknets.base import (
@@ -13,6 +11,7 @@ from sknets.base import (
     GRADIENT_CONSTRAINTS,
     BaseNetworkClassifier,
     Labels,
+    available_unless,
     check_solver_class,
     gradient_solver_spec,
     schedule_spec,
@@ -191,7 +190,7 @@ validation_fraction, n_iter_no_change, beta_1, beta_2, epsilon, solver_params
         self._check_parameters()
         return self._fit(X, y, sample_weight, X_val, y_val)
 
-    @available_if(lambda estimator: estimator._takes_batches())
+    @available_unless(lambda estimator: estimator._why_no_partial_fit())
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one more epoch on X and y; only for gradient solvers.
@@ -359,10 +358,5 @@ validation_fraction, n_iter_no_change, beta_1, beta_2, epsilon, solver_params
         coef, intercept = self._layer_arrays(net)
         return {"coef_": coef, "intercept_": intercept, "n_iter_": np.array([net.n_iter], dtype=np.int32)}
 
-    def _takes_batches(self) -> bool:
-        if self.solver in LBFGS_NAMES:
-            raise AttributeError(
-                f"partial_fit is only available for gradient solvers; {self.solver} needs all rows at once. "
-                "Use solver='adam' or 'sgd'."
-            )
-        return True
+    def _is_stepwise(self) -> bool:
+        return self.solver not in LBFGS_NAMES

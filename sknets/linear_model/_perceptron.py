@@ -6,7 +6,7 @@ import numpy as np
 
 from sknets._parameter_checks import COUNT, NON_NEGATIVE, POSITIVE, Integral, Interval, Real, StrOptions, store_parameters
 from sknets._sklearn_compat import SparseCoefMixin, fit_context, with_callbacks
-from sknets.base import DEVICE_CONSTRAINTS, BaseNetworkClassifier, Labels
+from sknets.base import DEVICE_CONSTRAINTS, BaseNetworkClassifier, Labels, available_unless
 from sknets.linear_model._linear import BaseLinear
 from sknets.training import InMemoryNet, LossSpec, Penalty, ScheduleSpec, SolverSpec, StoppingSpec
 
@@ -160,6 +160,7 @@ class Perceptron(SparseCoefMixin, BaseLinear, BaseNetworkClassifier):
         """
         return self._fit(X, y, sample_weight, X_val, y_val)
 
+    @available_unless(lambda estimator: estimator._why_no_partial_fit())
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Make one more pass over X and y.
@@ -235,6 +236,9 @@ class Perceptron(SparseCoefMixin, BaseLinear, BaseNetworkClassifier):
         # scikit-learn's linear models stop at n_iter_no_change passes, its perceptron networks one later.
         patience = np.inf if self.tol is None else self.n_iter_no_change - 1
         return StoppingSpec(float(self.tol or 0.0), patience, "score" if watches_score else "loss")
+
+    def _is_stepwise(self) -> bool:
+        return True
 
     def _own_attributes(self, net: InMemoryNet) -> dict[str, Any]:
         coef, intercept = self._layer_arrays(net)

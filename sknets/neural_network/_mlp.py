@@ -119,13 +119,8 @@ class BaseMLP(BaseNetwork):
     def _own_attributes(self, net: InMemoryNet) -> dict[str, Any]:
         return {"n_layers_": len(net.module_.linear_layers) + 1, "out_activation_": net.criterion_.link}
 
-    def _takes_batches(self) -> bool:
-        if self.solver == "lbfgs":
-            raise AttributeError(
-                "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic: it needs all rows "
-                "at once. Use solver='adam' or 'sgd'."
-            )
-        return True
+    def _is_stepwise(self) -> bool:
+        return self.solver != "lbfgs"
 
 
 def _write(values: Iterable[Any], targets: list[torch.Tensor], name: str) -> None:

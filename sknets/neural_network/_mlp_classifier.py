@@ -3,11 +3,10 @@
 from typing import Any
 
 import numpy as np
-from sklearn.utils.metaestimators import available_if
 
 from sknets._parameter_checks import Interval, Real, store_parameters
 from sknets._sklearn_compat import fit_context, with_callbacks
-from sknets.base import CLASS_WEIGHT_CONSTRAINT, BaseNetworkClassifier
+from sknets.base import CLASS_WEIGHT_CONSTRAINT, BaseNetworkClassifier, available_unless
 from sknets.neural_network._mlp import MLP_CONSTRAINTS, BaseMLP
 from sknets.training import LossSpec
 
@@ -238,7 +237,7 @@ class MLPClassifier(BaseMLP, BaseNetworkClassifier):
         self._check_can_learn()
         return self._fit(X, y, sample_weight, X_val, y_val)
 
-    @available_if(lambda estimator: estimator._takes_batches())
+    @available_unless(lambda estimator: estimator._why_no_partial_fit())
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one more epoch on X and y.

@@ -3,7 +3,7 @@
 from sknets.nn._activations import ACTIVATIONS, HardThreshold, make_activation
 from sknets.nn._dropout import Dropout
 from sknets.nn._initialisers import INITIALISERS, initialise
-from sknets.nn._mlp import MLP, DenseBlock
+from sknets.nn._mlp import MLP, Residual
 from sknets.nn._normalization import NORMALIZATIONS
 
 __all__ = [
@@ -11,9 +11,9 @@ __all__ = [
     "INITIALISERS",
     "MLP",
     "NORMALIZATIONS",
-    "DenseBlock",
     "Dropout",
     "HardThreshold",
+    "Residual",
     "initialise",
     "make_activation",
 ]

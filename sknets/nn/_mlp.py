@@ -1,6 +1,7 @@
 """Stacks of dense layers: every network of the tabular estimators, down to a single linear layer."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -10,8 +11,8 @@ from sknets.nn._dropout import Dropout
 from sknets.nn._normalization import NORMALIZATIONS
 
 
-class MLP(nn.Module):
-    """Dense blocks and a linear output layer.
+class MLP(nn.Sequential):
+    """Hidden layers (linear map, normalization, activation, dropout) and a linear output layer.
 
     Parameters
     ----------
@@ -22,7 +23,7 @@ class MLP(nn.Module):
     activation : str or type of torch.nn.Module
         A key of ``ACTIVATIONS`` or a module class.
     dropout : sequence of float
-        Probability of dropping a unit, one per hidden layer.
+        Probability of dropping a unit, one per hidden layer; empty for none.
     normalization : {"batch", "layer", "group"} or None
         Applied between the linear map and the activation.
     residual : bool
@@ -43,52 +44,36 @@ class MLP(nn.Module):
         residual: bool = False,
         bias: bool = True,
     ) -> None:
-        super().__init__()
-        widths = [n_inputs, *hidden_sizes]
+        layers: list[nn.Module] = []
         rates = list(dropout) or [0.0] * len(hidden_sizes)
-        self.hidden = nn.Sequential(
-            *(
-                DenseBlock(n_in, n_out, activation, rate, normalization, residual)
-                for n_in, n_out, rate in zip(widths, widths[1:], rates, strict=False)
-            )
-        )
-        self.output = nn.Linear(widths[-1], n_outputs, bias=bias)
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        for block in self.hidden:
-            inputs = block(inputs)
-        return self.output(inputs)
+        for (n_in, n_out), rate in zip(pairwise([n_inputs, *hidden_sizes]), rates, strict=True):
+            block = _make_block(n_in, n_out, activation, rate, normalization)
+            layers += [Residual(*block)] if residual and n_in == n_out else block
+        super().__init__(*layers, nn.Linear([n_inputs, *hidden_sizes][-1], n_outputs, bias=bias))
 
     @property
     def linear_layers(self) -> list[nn.Linear]:
         """The dense layers from the input to the output."""
-        return [*(block.linear for block in self.hidden), self.output]
+        return [layer for layer in self.modules() if isinstance(layer, nn.Linear)]
 
 
-class DenseBlock(nn.Module):
-    """Linear map, then normalization, activation and dropout where asked for, then the residual link."""
+class Residual(nn.Sequential):
+    """Layers in a row whose input is added to their output.
 
-    def __init__(
-        self,
-        n_inputs: int,
-        n_outputs: int,
-        activation: str | type[nn.Module],
-        dropout: float,
-        normalization: str | None,
-        residual: bool,
-    ) -> None:
-        super().__init__()
-        self.linear = nn.Linear(n_inputs, n_outputs)
-        self.normalization = NORMALIZATIONS[normalization](n_outputs) if normalization else None
-        self.activation = make_activation(activation)
-        self.dropout = Dropout(dropout) if dropout else None
-        self.residual = residual and n_inputs == n_outputs
+    K. He, X. Zhang, S. Ren, J. Sun, Deep Residual Learning for Image Recognition, CVPR 2016, arXiv:1512.03385.
+    """
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        outputs = self.linear(inputs)
-        if self.normalization is not None:
-            outputs = self.normalization(outputs)
-        outputs = self.activation(outputs)
-        if self.dropout is not None:
-            outputs = self.dropout(outputs)
-        return outputs + inputs if self.residual else outputs
+        return inputs + super().forward(inputs)
+
+
+def _make_block(
+    n_inputs: int, n_outputs: int, activation: str | type[nn.Module], dropout: float, normalization: str | None
+) -> list[nn.Module]:
+    block: list[nn.Module] = [nn.Linear(n_inputs, n_outputs)]
+    if normalization:
+        block.append(NORMALIZATIONS[normalization](n_outputs))
+    block.append(make_activation(activation))
+    if dropout:
+        block.append(Dropout(dropout))
+    return block

@@ -1,6 +1,7 @@
 """Batches gathered from tensors that already lie on the device; no DataLoader, no row-by-row Python."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -71,16 +72,28 @@ class BatchOrder:
         return torch.from_numpy(self._order)
 
 
-def iterate_batches(tensors: list[Any], edges: list[int], order: torch.Tensor | None) -> Iterator[list[Any]]:
+def iterate_batches(
+    tensors: list[Any], edges: list[int], order: torch.Tensor | None
+) -> Iterator[tuple[Any, ...]]:
     """Yield the batches of several row-aligned tensors (None stays None)."""
+    sizes = [end - start for start, end in pairwise(edges)]
     if order is not None:
         order = order.to(next(tensor.device for tensor in tensors if tensor is not None), non_blocking=True)
-        if _n_bytes(tensors[0]) <= MAX_GATHERED_BYTES:
-            tensors = [None if tensor is None else tensor[order] for tensor in tensors]
-            order = None
-    for start, end in zip(edges, edges[1:], strict=False):
-        rows = slice(start, end) if order is None else order[start:end]
-        yield [None if tensor is None else tensor[rows] for tensor in tensors]
+        if _n_bytes(tensors[0]) > MAX_GATHERED_BYTES:
+            for rows in order.split(sizes):
+                yield tuple(None if tensor is None else tensor[rows] for tensor in tensors)
+            return
+        tensors = [None if tensor is None else tensor[order] for tensor in tensors]
+    columns = [_split(tensor, sizes, edges) for tensor in tensors]
+    yield from zip(*columns, strict=True)
+
+
+def _split(tensor: Any, sizes: list[int], edges: list[int]) -> Iterable[Any]:
+    if tensor is None:
+        return [None] * len(sizes)
+    if isinstance(tensor, torch.Tensor):
+        return tensor.split(sizes)
+    return (tensor[start:end] for start, end in pairwise(edges))
 
 
 class TensorBatches:

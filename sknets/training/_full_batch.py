@@ -144,7 +144,7 @@ class _Variables:
             self.bounds = [(0.0, np.inf)] * self.n_weights
             self.bounds += [(0.0, upper)] * (n_bounded - self.n_weights)
             self.bounds += [(-np.inf, np.inf)] * n_others
-        self.scaling = _ColumnScaling(train.inputs, self.weights[0]) if options.get("standardise") else None
+        self.scaling = _ColumnScaling(train, self.weights[0]) if options.get("standardise") else None
         if self.scaling is not None and not self.others:
             self.scaling.mean[:] = 0.0
 
@@ -200,9 +200,9 @@ class _Variables:
 class _ColumnScaling:
     """A linear layer on standardised columns, written in the layer's own weights; the data stay as they are."""
 
-    def __init__(self, inputs: torch.Tensor | SparseRows, weight: nn.Parameter) -> None:
+    def __init__(self, train: Rows, weight: nn.Parameter) -> None:
         n_outputs = weight.shape[0]
-        self.mean, spread = _column_statistics(inputs)
+        self.mean, spread = _column_statistics(train)
         self.shape = tuple(weight.shape)
         self.factor = np.tile(1.0 / np.where(spread > 0, spread, 1.0), n_outputs)
 
@@ -222,13 +222,19 @@ class _ColumnScaling:
         return centred.ravel() * self.factor
 
 
-def _column_statistics(inputs: torch.Tensor | SparseRows) -> tuple[np.ndarray, np.ndarray]:
-    if isinstance(inputs, SparseRows):
-        mean = np.asarray(inputs.matrix.mean(axis=0), dtype=np.float64).ravel()
-        square = np.asarray(inputs.matrix.multiply(inputs.matrix).mean(axis=0), dtype=np.float64).ravel()
-        return mean, np.sqrt((square - mean**2).clip(min=0))
-    spread, mean = torch.std_mean(inputs.double().cpu(), dim=0, correction=0)
-    return mean.numpy(), spread.numpy()
+def _column_statistics(train: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Return each column's weighted mean and standard deviation."""
+    n_rows = len(train)
+    share = np.full(n_rows, 1.0 / n_rows) if train.weights is None else train.weights.double().cpu().numpy() / n_rows
+    if isinstance(train.inputs, SparseRows):
+        matrix = train.inputs.matrix
+        mean = matrix.T @ share
+        variance = matrix.multiply(matrix).T @ share - mean**2
+    else:
+        inputs = train.inputs.double().cpu().numpy()
+        mean = share @ inputs
+        variance = share @ (inputs - mean) ** 2
+    return mean, np.sqrt(variance.clip(min=0))
 
 
 def _flatten(tensors: list[Any]) -> np.ndarray:

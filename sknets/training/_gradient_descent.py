@@ -2,13 +2,15 @@
 
 import math
 import warnings
+from collections.abc import Iterable
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from sknets.exceptions import DivergenceError, DivergenceWarning
 from sknets.training._batches import iterate_batches
-from sknets.training._plan import Rows
+from sknets.training._plan import Penalty, Rows
 
 if TYPE_CHECKING:
     from sknets.training._net import InMemoryNet
@@ -34,24 +36,41 @@ def descend(net: "InMemoryNet", train: Rows, validation: Rows | None, n_epochs: 
 
 def _run_pass(net: "InMemoryNet", train: Rows) -> float:
     """Step through all batches once and return their mean loss, penalty included."""
-    single_row_is_refused = net.has_batch_normalization
-    edges = net.order.edges(merge_last_single=single_row_is_refused)
+    edges = net.order.edges(merge_last_single=net.has_batch_normalization)
+    sizes = [end - start for start, end in pairwise(edges)]
     batches = iterate_batches([train.inputs, train.targets, train.weights], edges, net.order.next_epoch())
-    sizes = [end - start for start, end in zip(edges, edges[1:], strict=False)]
-    losses: list[torch.Tensor] = []
+    log = _PassLog(sizes)
     try:
-        _step_through(net, batches, sizes, losses)
+        _step_through(net, batches, log)
     except KeyboardInterrupt:
-        net.end_epoch_early(_mean_loss(losses, sizes) if losses else None, sum(sizes[: len(losses)]))
+        net.end_epoch_early(log.mean_loss() if log.losses else None, sum(sizes[: len(log.losses)]))
         raise
-    return _mean_loss(losses, sizes)
+    return log.mean_loss()
 
 
-def _step_through(net: "InMemoryNet", batches: Any, sizes: list[int], losses: list[torch.Tensor]) -> None:
-    module, criterion, step = net.module_, net.criterion_, net.optimizer_.step
+class _PassLog:
+    """What a pass leaves on the device until its end: the losses and the penalties of the batches."""
+
+    def __init__(self, sizes: list[int]) -> None:
+        self.sizes = sizes
+        self.losses: list[torch.Tensor] = []
+        self.penalties: list[torch.Tensor] = []
+
+    def mean_loss(self) -> float:
+        """Return the mean over rows; the only number an epoch asks of the device."""
+        sizes = self.sizes[: len(self.losses)]
+        losses = torch.stack(self.losses)
+        if self.penalties:
+            losses = losses + torch.stack(self.penalties[: len(sizes)])
+        counts = torch.tensor(sizes, dtype=losses.dtype, device=losses.device)
+        return float(torch.dot(losses, counts)) / sum(sizes)
+
+
+def _step_through(net: "InMemoryNet", batches: Iterable[Any], log: _PassLog) -> None:
+    module, step = net.module_, net.optimizer_.step
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    penalty, weights = net.loss_penalty, net.penalised_weights
-    schedule, n_batches = net.schedule, len(sizes)
+    penalty = _PenaltyGradient(net.penalised_weights, net.loss_penalty) if net.loss_penalty else None
+    schedule, n_batches = net.schedule, len(log.sizes)
     is_listened_to = net.hooks("on_batch_begin", "on_batch_end", "on_grad_computed")
     module.train()
     net.set_learning_rate(schedule.rate_at(net.epochs_of_fit))
@@ -62,13 +81,10 @@ def _step_through(net: "InMemoryNet", batches: Any, sizes: list[int], losses: li
             net.notify("on_batch_begin", batch=(inputs, targets), training=True)
         for parameter in parameters:
             parameter.grad = None
-        with net.autocast():
-            outputs = module(inputs)
-            loss = criterion(outputs, targets, sample_weights)
+        outputs, loss = net.forward_loss(inputs, targets, sample_weights)
         loss.backward()
-        loss = loss.detach()
-        if penalty:
-            loss = loss + _add_penalty_gradient(weights, penalty.l1, penalty.l2, penalty.scale(sizes[index]))
+        if penalty is not None:
+            log.penalties.append(penalty.add(log.sizes[index]))
         if is_listened_to:
             net.notify(
                 "on_grad_computed",
@@ -77,34 +93,36 @@ def _step_through(net: "InMemoryNet", batches: Any, sizes: list[int], losses: li
                 training=True,
             )
         step()
-        losses.append(loss)
+        log.losses.append(loss.detach())
         if is_listened_to:
-            net.log_batch("train", loss, sizes[index])
+            net.log_batch("train", log.losses[-1], log.sizes[index])
             net.notify("on_batch_end", batch=(inputs, targets), training=True, loss=loss, y_pred=outputs.detach())
     net.epochs_of_fit += 1
 
 
-def _add_penalty_gradient(weights: list[Any], l1: float, l2: float, scale: float) -> torch.Tensor:
-    """Add the penalty's gradient to the weights' own, past autograd, and return the penalty."""
-    value: Any = 0.0
-    for weight in weights:
-        flat = weight.detach().reshape(-1)
-        if weight.grad is None:
-            continue
-        if l2:
-            weight.grad.add_(weight.detach(), alpha=l2 * scale)
-            value = value + torch.dot(flat, flat) * (0.5 * l2 * scale)
-        if l1:
-            weight.grad.add_(weight.detach().sign(), alpha=l1 * scale)
-            value = value + flat.abs().sum() * (l1 * scale)
-    return value
+class _PenaltyGradient:
+    """Adds the penalty's gradient to the weights' own, past autograd, whose bookkeeping would cost as much as a layer."""
 
+    def __init__(self, weights: list[Any], penalty: Penalty) -> None:
+        self.penalty = penalty
+        # Weights change in place, so these stay their memory.
+        self.weights = [(weight, weight.detach(), weight.detach().view(-1)) for weight in weights]
 
-def _mean_loss(losses: list[torch.Tensor], sizes: list[int]) -> float:
-    """Return the mean over rows; the only number an epoch asks of the device."""
-    stacked = torch.stack(losses)
-    counts = torch.tensor(sizes[: len(losses)], dtype=stacked.dtype, device=stacked.device)
-    return float(torch.dot(stacked, counts)) / sum(sizes[: len(losses)])
+    def add(self, n_rows: int) -> torch.Tensor:
+        """Change the gradients for a batch of ``n_rows`` rows and return the penalty."""
+        scale = self.penalty.scale(n_rows)
+        l1, l2 = self.penalty.l1 * scale, self.penalty.l2 * scale
+        value: Any = None
+        for weight, data, flat in self.weights:
+            if l2:
+                weight.grad.add_(data, alpha=l2)
+                square = torch.dot(flat, flat)
+                value = square.mul_(0.5 * l2) if value is None else value.add_(square, alpha=0.5 * l2)
+            if l1:
+                weight.grad.add_(data.sign(), alpha=l1)
+                size = flat.abs().sum()
+                value = size.mul_(l1) if value is None else value.add_(size, alpha=l1)
+        return value
 
 
 def _may_go_on(net: "InMemoryNet") -> bool:

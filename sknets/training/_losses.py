@@ -62,7 +62,7 @@ class BinaryCrossEntropy(Loss):
         return functional.binary_cross_entropy_with_logits(outputs, self._smooth(targets), reduction="none").sum(1)
 
     def mean(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        return functional.binary_cross_entropy_with_logits(outputs, self._smooth(targets)) * outputs.shape[1]
+        return _times_columns(functional.binary_cross_entropy_with_logits(outputs, self._smooth(targets)), outputs)
 
     def _smooth(self, targets: torch.Tensor) -> torch.Tensor:
         return targets * (1 - self.label_smoothing) + 0.5 * self.label_smoothing if self.label_smoothing else targets
@@ -75,7 +75,7 @@ class SquaredError(Loss):
         return (outputs - targets).square().sum(1)
 
     def mean(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        return functional.mse_loss(outputs, targets) * outputs.shape[1]
+        return _times_columns(functional.mse_loss(outputs, targets), outputs)
 
 
 class HalfSquaredError(SquaredError):
@@ -142,6 +142,12 @@ class PerceptronLoss(Loss):
         if targets.ndim == 1:
             targets = functional.one_hot(targets, outputs.shape[1]).to(outputs.dtype)
         return functional.relu((1 - 2 * targets) * outputs).sum(1)
+
+
+def _times_columns(mean: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
+    """Turn a mean over all elements into a mean over rows of sums over columns."""
+    n_columns = outputs.shape[1]
+    return mean if n_columns == 1 else mean * n_columns
 
 
 LOSSES: dict[str, type[Loss]] = {

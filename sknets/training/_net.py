@@ -172,6 +172,15 @@ class InMemoryNet(NeuralNet):
         dtype = self.recipe.precision.autocast
         return torch.autocast(torch.device(self.device).type, dtype=dtype) if dtype else nullcontext()
 
+    def forward_loss(self, inputs: Any, targets: Any, weights: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the outputs of one batch and its mean loss."""
+        if self.recipe.precision.autocast:
+            with self.autocast():
+                outputs = self.module_(inputs)
+                return outputs, self.criterion_(outputs, targets, weights)
+        outputs = self.module_(inputs)
+        return outputs, self.criterion_.forward(outputs, targets, weights)
+
     def set_learning_rate(self, rate: float) -> None:
         """Set the optimizer's rate."""
         for group in self.optimizer_.param_groups:

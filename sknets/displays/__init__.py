@@ -1,0 +1,5 @@
+"""Pictures, by scikit-learn's convention: a display holds numbers, its ``plot`` draws them."""
+
+from sknets.displays._training_curve import TrainingCurveDisplay
+
+__all__ = ["TrainingCurveDisplay"]

@@ -1,0 +1,227 @@
+import warnings
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import LogisticRegression as SklearnLogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sknets import LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor, Perceptron
+from sknets.displays import TrainingCurveDisplay
+
+mpl.use("Agg")
+
+
+@pytest.fixture
+def table(rng):
+    X = rng.normal(size=(60, 4))
+    return X, (X[:, 0] + X[:, 1] > 0).astype(int)
+
+
+@pytest.fixture
+def figures():
+    import matplotlib.pyplot as plt
+
+    yield plt
+    plt.close("all")
+
+
+def fit(estimator, *data, **more):
+    """Fit for as many epochs as max_iter says: here nobody minds that this is too few."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return estimator.fit(*data, **more)
+
+
+@pytest.fixture
+def stopped(table):
+    """A classifier that early stopping ended some epochs after its best."""
+    return MLPClassifier((8,), early_stopping=True, n_iter_no_change=5, learning_rate_init=0.03, random_state=0).fit(
+        *table
+    )
+
+
+@pytest.fixture
+def unwatched(table):
+    return fit(MLPClassifier((8,), max_iter=6, random_state=0), *table)
+
+
+# ---------------------------------------------------------------------------------------------------- numbers
+
+
+def test_the_curves_are_the_estimators_own(stopped):
+    display = TrainingCurveDisplay.from_estimator(stopped)
+
+    np.testing.assert_array_equal(display.epochs, np.arange(1, stopped.n_iter_ + 1))
+    np.testing.assert_array_equal(display.train_loss, stopped.loss_curve_)
+    np.testing.assert_array_equal(display.valid_score, stopped.validation_scores_)
+    np.testing.assert_array_equal(display.valid_loss, [row["valid_loss"] for row in stopped.history_])
+
+
+def test_the_best_epoch_is_the_first_with_the_best_validation_score(stopped):
+    display = TrainingCurveDisplay.from_estimator(stopped)
+
+    assert display.best_epoch == 1 + np.argmax(stopped.validation_scores_)
+    assert display.valid_score[display.best_epoch - 1] == stopped.best_validation_score_
+
+
+def test_without_validation_rows_there_is_the_training_loss_alone(unwatched):
+    display = TrainingCurveDisplay.from_estimator(unwatched)
+
+    assert len(display.train_loss) == 6
+    assert display.valid_loss is None
+    assert display.valid_score is None
+    assert display.best_epoch is None
+
+
+def test_rows_that_are_only_watched_have_curves_but_no_best_epoch(table):
+    X, y = table
+    clf = fit(MLPClassifier((8,), max_iter=6, random_state=0), X[:40], y[:40], X_val=X[40:], y_val=y[40:])
+
+    display = TrainingCurveDisplay.from_estimator(clf)
+
+    assert display.valid_score.shape == display.valid_loss.shape == (6,)
+    assert display.best_epoch is None
+
+
+@pytest.mark.parametrize(
+    ("estimator", "score_name"),
+    [
+        (MLPRegressor(hidden_layer_sizes=(4,), max_iter=3, random_state=0), "R²"),
+        (LinearRegression(), "R²"),
+        (LinearRegression(solver="sgd", max_iter=3), "R²"),
+        (LogisticRegression(), "accuracy"),
+        (LogisticRegression(solver="adam", max_iter=3), "accuracy"),
+        (Perceptron(max_iter=3), "accuracy"),
+    ],
+)
+def test_every_estimator_has_a_curve(table, estimator, score_name):
+    display = TrainingCurveDisplay.from_estimator(fit(estimator, *table))
+
+    assert len(display.train_loss) == len(display.epochs) >= 1
+    assert np.isfinite(display.train_loss).all()
+    assert display.score_name == score_name
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda clf: make_pipeline(StandardScaler(), clf),
+        lambda clf: make_pipeline(StandardScaler(), Pipeline([("inner", clf)])),
+    ],
+)
+def test_of_a_pipeline_the_last_step_is_taken(table, wrap):
+    pipeline = fit(wrap(MLPClassifier((8,), max_iter=4, random_state=0)), *table)
+
+    assert len(TrainingCurveDisplay.from_estimator(pipeline).epochs) == 4
+
+
+def test_an_epoch_without_validation_is_a_gap(unwatched):
+    # As when a training that was only watched for a while goes on without watching.
+    unwatched.net_.history[2]["valid_loss"] = 0.5
+
+    valid_loss = TrainingCurveDisplay.from_estimator(unwatched).valid_loss
+
+    assert valid_loss[2] == 0.5
+    assert np.isnan(np.delete(valid_loss, 2)).all()
+
+
+# ---------------------------------------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("estimator", "found"),
+    [
+        (SklearnLogisticRegression(), "LogisticRegression"),
+        (make_pipeline(MLPClassifier(), StandardScaler()), "a Pipeline that ends with StandardScaler"),
+        ("clf", "'clf'"),
+    ],
+)
+def test_other_estimators_are_refused(estimator, found):
+    with pytest.raises(TypeError, match=rf"must be a fitted estimator of sknets, or a Pipeline.*got {found}"):
+        TrainingCurveDisplay.from_estimator(estimator)
+
+
+def test_a_search_is_refused_with_a_hint_to_its_best_estimator(table):
+    search = fit(GridSearchCV(MLPClassifier((2,), max_iter=2), {"alpha": [0.1]}, cv=2), *table)
+
+    with pytest.raises(TypeError, match="Give its best_estimator_"):
+        TrainingCurveDisplay.from_estimator(search)
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier(), make_pipeline(StandardScaler(), MLPClassifier())])
+def test_an_unfitted_estimator_is_refused(estimator):
+    with pytest.raises(NotFittedError, match="MLPClassifier instance is not fitted yet"):
+        TrainingCurveDisplay.from_estimator(estimator)
+
+
+def test_a_network_that_was_never_trained_is_refused(table):
+    with pytest.raises(ValueError, match=r"at least one epoch.*got a MLPClassifier without any"):
+        TrainingCurveDisplay.from_estimator(MLPClassifier((2,)).initialize(*table))
+
+
+# ---------------------------------------------------------------------------------------------------- drawing
+
+
+def test_plot_draws_every_curve_and_marks_the_best_epoch(stopped, figures):
+    display = TrainingCurveDisplay.from_estimator(stopped)
+
+    assert display.plot() is display
+
+    names = ["training loss", "validation loss", "validation accuracy", f"best epoch: {display.best_epoch}"]
+    assert [line.get_label() for line in display.line_] == names
+    assert [text.get_text() for text in display.score_ax_.get_legend().get_texts()] == names
+    np.testing.assert_array_equal(display.line_[0].get_ydata(), display.train_loss)
+    np.testing.assert_array_equal(display.line_[2].get_ydata(), display.valid_score)
+    assert display.ax_.get_xlabel() == "epoch"
+    assert display.figure_ is display.ax_.figure
+    display.figure_.canvas.draw()
+
+
+def test_plot_without_validation_has_no_second_scale(unwatched, figures):
+    display = TrainingCurveDisplay.from_estimator(unwatched).plot()
+
+    assert display.score_ax_ is None
+    assert len(display.line_) == len(display.figure_.axes) == 1
+
+
+def test_plot_draws_where_it_is_told_and_makes_no_figure(unwatched, figures):
+    _, ax = figures.subplots()
+    numbers = figures.get_fignums()
+
+    display = TrainingCurveDisplay.from_estimator(unwatched).plot(ax)
+
+    assert display.ax_ is ax
+    assert figures.get_fignums() == numbers
+
+
+def test_keywords_of_plot_reach_every_curve(stopped, figures):
+    display = TrainingCurveDisplay.from_estimator(stopped).plot(linewidth=5)
+
+    assert [line.get_linewidth() for line in display.line_[:3]] == [5, 5, 5]
+
+
+def test_a_single_epoch_is_drawn_as_a_point_over_a_whole_number(table, figures):
+    display = TrainingCurveDisplay.from_estimator(LinearRegression().fit(*table)).plot()
+
+    assert display.line_[0].get_marker() == "o"
+    assert [tick for tick in display.ax_.get_xticks() if 0.9 < tick < 1.1] == [1]
+
+
+@pytest.mark.parametrize("valid_loss", [np.linspace(0.9, 0.1, 30), np.linspace(0.5, 0.8, 30)])
+def test_the_legend_covers_no_curve_where_there_is_room(valid_loss, figures):
+    rising = np.linspace(0.5, 1, 30) ** 0.1
+    display = TrainingCurveDisplay(
+        epochs=np.arange(1, 31), train_loss=np.linspace(0.9, 0, 30) ** 2, valid_loss=valid_loss, valid_score=rising
+    )
+
+    display.plot()
+
+    display.figure_.canvas.draw()
+    box = display.score_ax_.get_legend().get_window_extent()
+    for line in display.line_:
+        points = line.get_transform().transform(line.get_xydata())
+        assert not box.count_contains(points)
