@@ -19,9 +19,7 @@ PICTURE = Path("plot_gradient_descent_thermometer.png")
 N_EPOCHS = 30
 DRAWN_EPOCHS = {1: "#9ecae1", 3: "#5aa2cf", 6: "#2f7ab5", N_EPOCHS: "#08306b"}  # from light to dark
 
-# %%
-# The exact answer
-# ----------------
+# %% The exact answer
 
 readings, celsius = load_thermometer(return_X_y=True)
 scaler = StandardScaler().fit(readings)  # unscaled readings would need tiny steps
@@ -30,9 +28,7 @@ X = scaler.transform(readings)
 exact = LinearRegression().fit(X, celsius)
 print(f"Exact answer: mean squared error {exact.loss_:.3f}")
 
-# %%
-# Step by step
-# ------------
+# %% Step by step
 # Each call of partial_fit is one epoch: here one step along the gradient over all eleven readings.
 
 descent = LinearRegression(solver="sgd", momentum=0, learning_rate_init=0.1, random_state=0)
@@ -46,9 +42,7 @@ for epoch in range(1, N_EPOCHS + 1):
         print(f"After epoch {epoch:2d}: {slope:6.3f} * standardised reading + {intercept:6.3f}")
 print(f"Exact answer:    {exact.coef_[0]:6.3f} * standardised reading + {exact.intercept_:6.3f}")
 
-# %%
-# The picture
-# -----------
+# %% The picture
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
 
@@ -67,10 +61,8 @@ right.legend()
 figure.savefig(PICTURE, dpi=100)
 print(f"Picture: {PICTURE.resolve()}")
 
-# %%
-# What it shows
-# -------------
+# %% What it shows
 
 excess = np.array(descent.loss_curve_) - exact.loss_
 n_epochs = 1 + int(np.argmax(excess < 0.01 * exact.loss_))
-print(f"After {n_epochs} epochs the loss of gradient descent is within 1 % of the least one, {exact.loss_:.2f}.")
+print(f"From epoch {n_epochs} on the loss of gradient descent is within 1 % of the least one, {exact.loss_:.2f}.")

@@ -44,11 +44,11 @@ class Labels:
 
     def encode(self, y: Any) -> np.ndarray:
         """Return class indices of shape (n,), or an indicator of shape (n, n_outputs)."""
-        check_classification_targets(y)
-        is_multilabel = type_of_target(y) == "multilabel-indicator"
+        kind = type_of_target(y)
+        is_multilabel = kind == "multilabel-indicator"
         if is_multilabel != (self.kind == "multilabel"):
             raise ValueError(
-                f"y must be of the kind the model was fitted on, {self.kind}; got {type_of_target(y)}. "
+                f"y must be of the kind the model was fitted on, {self.kind}; got {kind}. "
                 "Fit a new estimator for targets of another kind."
             )
         if is_multilabel:
@@ -56,7 +56,7 @@ class Labels:
             if indicator.shape[1] != len(self.classes):
                 raise ValueError(f"y must have {len(self.classes)} label columns; got {indicator.shape[1]}.")
             return indicator
-        found = unique_labels(y)
+        found = np.unique(y)
         if len(np.setdiff1d(found, self.classes)):
             raise ValueError(
                 f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes}. 'y' has {found}."

@@ -17,11 +17,11 @@ BEST_STYLE = {"color": "0.35", "linestyle": ":"}
 # the axes' width and height.
 LEGEND_PLACES = {
     f"{row} {column}": (left, bottom)
-    for column, left in {"right": 0.56, "center": 0.28, "left": 0.0}.items()
-    for row, bottom in {"center": 0.32, "upper": 0.64, "lower": 0.0}.items()
+    for column, left in {"right": 0.58, "center": 0.29, "left": 0.0}.items()
+    for row, bottom in {"center": 0.35, "upper": 0.7, "lower": 0.0}.items()
     if (row, column) != ("center", "center")
 }
-LEGEND_WIDTH, LEGEND_HEIGHT = 0.44, 0.36
+LEGEND_WIDTH, LEGEND_HEIGHT = 0.42, 0.3
 
 # Up to this many epochs each is marked: a line of one or two points is hard to see.
 MOST_MARKED_EPOCHS = 12
@@ -183,19 +183,23 @@ class TrainingCurveDisplay:
 
 def _emptiest_place(ax, lines):
     """Return where a legend covers least of the lines; matplotlib's "best" sees those of one of two axes only."""
-    for line in lines:
-        line.axes.get_xlim()  # matplotlib puts off the fitting of its scales until it is asked for them
-    points = np.concatenate(
-        [line.get_transform().transform(line.get_path().interpolated(20).vertices) for line in lines]
-    )
-    x, y = ax.transAxes.inverted().transform(points).T
+    paths = [_path_in_axes(ax, line) for line in lines]
+    x, y = np.concatenate([path[1:] for path in paths]).T
+    lengths = np.concatenate([np.hypot(*np.diff(path, axis=0).T) for path in paths])
 
-    def count_covered(place):
+    def covered_length(place):
         left, bottom = LEGEND_PLACES[place]
         is_covered = (x >= left) & (x <= left + LEGEND_WIDTH) & (y >= bottom) & (y <= bottom + LEGEND_HEIGHT)
-        return is_covered.sum()
+        return np.nansum(lengths[is_covered])
 
-    return min(LEGEND_PLACES, key=count_covered)
+    return min(LEGEND_PLACES, key=covered_length)
+
+
+def _path_in_axes(ax, line):
+    """Return points along a line, in parts of the width and height of ``ax``, of shape (n_points, 2)."""
+    line.axes.get_xlim()  # matplotlib fits its scales only when it is asked for them
+    points = line.get_path().interpolated(20).vertices
+    return ax.transAxes.inverted().transform(line.get_transform().transform(points))
 
 
 def _last_step(estimator):

@@ -72,28 +72,62 @@ class BatchOrder:
         return torch.from_numpy(self._order)
 
 
-def iterate_batches(
-    tensors: list[Any], edges: list[int], order: torch.Tensor | None
-) -> Iterator[tuple[Any, ...]]:
-    """Yield the batches of several row-aligned tensors (None stays None)."""
-    sizes = [end - start for start, end in pairwise(edges)]
-    if order is not None:
-        order = order.to(next(tensor.device for tensor in tensors if tensor is not None), non_blocking=True)
-        if _n_bytes(tensors[0]) > MAX_GATHERED_BYTES:
-            for rows in order.split(sizes):
-                yield tuple(None if tensor is None else tensor[rows] for tensor in tensors)
-            return
-        tensors = [None if tensor is None else tensor[order] for tensor in tensors]
-    columns = [_split(tensor, sizes, edges) for tensor in tensors]
-    yield from zip(*columns, strict=True)
+class EpochBatches:
+    """The batches of one training, epoch after epoch.
+
+    Parameters
+    ----------
+    tensors : list of (torch.Tensor, SparseRows or None)
+        Row-aligned; None stays None.
+    order : BatchOrder
+    merge_last_single : bool
+        Whether a last batch of one row is merged into the one before it.
+
+    Attributes
+    ----------
+    sizes : list of int
+        Rows in each batch.
+    """
+
+    def __init__(self, tensors: list[Any], order: BatchOrder, merge_last_single: bool = False) -> None:
+        self.tensors = tensors
+        self.order = order
+        self._edges = order.edges(merge_last_single)
+        self.sizes = [end - start for start, end in pairwise(self._edges)]
+        self._gathers_at_once = order.shuffle and _n_bytes(tensors[0]) <= MAX_GATHERED_BYTES
+        # Written anew every epoch: to allocate that much each time costs more than to fill it.
+        self._gathered = [
+            torch.empty_like(tensor) if self._gathers_at_once and isinstance(tensor, torch.Tensor) else None
+            for tensor in tensors
+        ]
+
+    def next_epoch(self) -> Iterator[tuple[Any, ...]]:
+        """Draw an order and yield one epoch's batches."""
+        order = self.order.next_epoch()
+        if order is None:
+            return zip(*(self._split(tensor) for tensor in self.tensors), strict=True)
+        order = order.to(next(tensor.device for tensor in self.tensors if tensor is not None), non_blocking=True)
+        if self._gathers_at_once:
+            columns = (self._split(self._gather(tensor, order, i)) for i, tensor in enumerate(self.tensors))
+            return zip(*columns, strict=True)
+        places = order.split(self.sizes)
+        return (tuple(_take_rows(tensor, rows) for tensor in self.tensors) for rows in places)
+
+    def _gather(self, tensor: Any, order: torch.Tensor, index: int) -> Any:
+        buffer = self._gathered[index]
+        return _take_rows(tensor, order) if buffer is None else torch.index_select(tensor, 0, order, out=buffer)
+
+    def _split(self, tensor: Any) -> Iterable[Any]:
+        if tensor is None:
+            return [None] * len(self.sizes)
+        if isinstance(tensor, torch.Tensor):
+            return tensor.split(self.sizes)
+        return (tensor[start:end] for start, end in pairwise(self._edges))
 
 
-def _split(tensor: Any, sizes: list[int], edges: list[int]) -> Iterable[Any]:
-    if tensor is None:
-        return [None] * len(sizes)
-    if isinstance(tensor, torch.Tensor):
-        return tensor.split(sizes)
-    return (tensor[start:end] for start, end in pairwise(edges))
+def _take_rows(tensor: Any, rows: torch.Tensor) -> Any:
+    # Twice as fast as indexing with brackets.
+    return tensor.index_select(0, rows) if isinstance(tensor, torch.Tensor) else None if tensor is None else tensor[rows]
 
 
 class TensorBatches:

@@ -24,6 +24,9 @@ from sknets.training._plan import Rows
 if TYPE_CHECKING:
     from sknets.training._net import InMemoryNet
 
+# Rows of a linear layer that are multiplied at once: their outputs stay in the cache.
+LINEAR_CHUNK_ROWS = 8192
+
 
 def minimise(net: "InMemoryNet", train: Rows, validation: Rows | None, n_iterations: int) -> None:
     """Run at most ``n_iterations`` iterations and leave ``net`` with the last iterate's weights."""
@@ -73,6 +76,8 @@ class _Walk:
         self.train = train
         self.validation = validation
         self.variables = _Variables(net, train)
+        self.linear = _LinearPass.of(net.module_)
+        self.chunks = self._make_chunks()
         self.start = self.variables.read()
         self.iterate = self.start
         self.was_stopped = False
@@ -83,7 +88,7 @@ class _Walk:
         self.variables.write(vector)
         for parameter in self.net.module_.parameters():
             parameter.grad = None
-        loss = sum(self._backward_chunk(rows) for rows in self._chunks())
+        loss = sum(self._backward_chunk(rows) for rows in self.chunks)
         gradient = self.variables.read_gradient()
         penalty, penalty_gradient = self.variables.penalty(vector)
         return loss + penalty, gradient + penalty_gradient
@@ -101,9 +106,9 @@ class _Walk:
             raise StopIteration
         self.net.begin_epoch()
 
-    def _chunks(self) -> list[slice]:
-        step = self.net.rows_per_pass(self.train.inputs)
+    def _make_chunks(self) -> list[slice]:
         n_rows = len(self.train)
+        step = LINEAR_CHUNK_ROWS if self.linear else self.net.rows_per_pass(self.train.inputs)
         if self.net.has_batch_normalization:
             # Statistics of a chunk are not those of the batch.
             step = n_rows
@@ -112,11 +117,57 @@ class _Walk:
     def _backward_chunk(self, rows: slice) -> float:
         weights = None if self.train.weights is None else self.train.weights[rows]
         share = (rows.stop - rows.start) / len(self.train)
+        if self.linear is not None and not self.net.recipe.precision.autocast:
+            outputs = self.linear.forward(self.train.inputs, rows)
+            loss = self.net.criterion_(outputs, self.train.targets[rows], weights) * share
+            self.linear.backward(self.train.inputs, rows, torch.autograd.grad(loss, outputs)[0])
+            return float(loss.detach())
         with self.net.autocast():
             outputs = self.net.module_(self.train.inputs[rows])
             loss = self.net.criterion_(outputs, self.train.targets[rows], weights) * share
         loss.backward()
         return float(loss.detach())
+
+
+class _LinearPass:
+    """A single linear layer, forward and backward, by two matrix products whose long side is the number of rows.
+
+    Few outputs make the layer's usual product slow; kept transposed it takes three quarters of the time. Sparse rows
+    are never made dense.
+    """
+
+    def __init__(self, layer: nn.Linear) -> None:
+        self.weight = layer.weight
+        self.bias = layer.bias
+
+    @classmethod
+    def of(cls, module: nn.Module) -> "_LinearPass | None":
+        """Return the pass for a module that is one linear layer, else None."""
+        layers = list(module.children())
+        return cls(layers[0]) if len(layers) == 1 and isinstance(layers[0], nn.Linear) else None
+
+    def forward(self, inputs: torch.Tensor | SparseRows, rows: slice) -> torch.Tensor:
+        """Return outputs of shape (n, n_outputs) that gradients can be taken of."""
+        weight = self.weight.detach()
+        if isinstance(inputs, SparseRows):
+            product = torch.from_numpy(inputs.matrix[rows] @ weight.T.double().cpu().numpy()).to(weight)
+            outputs = product if self.bias is None else product + self.bias.detach()
+        else:
+            transposed = weight @ inputs[rows].T  # (n_outputs, n)
+            outputs = (transposed if self.bias is None else transposed + self.bias.detach()[:, None]).T
+        return outputs.requires_grad_()
+
+    def backward(self, inputs: torch.Tensor | SparseRows, rows: slice, slope: torch.Tensor) -> None:
+        """Add the parameters' gradients, given the loss's gradient ``slope`` of shape (n, n_outputs)."""
+        if isinstance(inputs, SparseRows):
+            product = inputs.matrix[rows].T @ slope.double().cpu().numpy()
+            gradient = torch.from_numpy(np.ascontiguousarray(product.T)).to(self.weight)
+        else:
+            gradient = slope.T @ inputs[rows]
+        self.weight.grad = gradient if self.weight.grad is None else self.weight.grad.add_(gradient)
+        if self.bias is not None:
+            total = slope.sum(dim=0)
+            self.bias.grad = total if self.bias.grad is None else self.bias.grad.add_(total)
 
 
 class _Variables:

@@ -2,14 +2,12 @@
 
 import math
 import warnings
-from collections.abc import Iterable
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from sknets.exceptions import DivergenceError, DivergenceWarning
-from sknets.training._batches import iterate_batches
+from sknets.training._batches import EpochBatches
 from sknets.training._plan import Penalty, Rows
 
 if TYPE_CHECKING:
@@ -18,14 +16,16 @@ if TYPE_CHECKING:
 
 def descend(net: "InMemoryNet", train: Rows, validation: Rows | None, n_epochs: int) -> None:
     """Train ``net`` for at most ``n_epochs`` epochs and leave it with its best, or its last finite, weights."""
+    descent = _Descent(net, train)
     last_finite = net.snapshot()
     for epoch in range(n_epochs):
         net.begin_epoch()
-        loss = _run_pass(net, train)
-        if not (math.isfinite(loss) and net.has_finite_weights()):
+        loss = descent.run_pass()
+        weights = net.snapshot()
+        if not (math.isfinite(loss) and weights.is_finite()):
             _end_diverged(net, loss, epoch, last_finite, validation)
             break
-        last_finite = net.snapshot()
+        last_finite = weights
         if net.end_epoch(loss, validation, len(train), net.optimizer_.param_groups[0]["lr"]):
             break
         if not _may_go_on(net):
@@ -34,18 +34,52 @@ def descend(net: "InMemoryNet", train: Rows, validation: Rows | None, n_epochs: 
     net.restore_best()
 
 
-def _run_pass(net: "InMemoryNet", train: Rows) -> float:
-    """Step through all batches once and return their mean loss, penalty included."""
-    edges = net.order.edges(merge_last_single=net.has_batch_normalization)
-    sizes = [end - start for start, end in pairwise(edges)]
-    batches = iterate_batches([train.inputs, train.targets, train.weights], edges, net.order.next_epoch())
-    log = _PassLog(sizes)
-    try:
-        _step_through(net, batches, log)
-    except KeyboardInterrupt:
-        net.end_epoch_early(log.mean_loss() if log.losses else None, sum(sizes[: len(log.losses)]))
-        raise
-    return log.mean_loss()
+class _Descent:
+    """One training's batches, and what every step needs."""
+
+    def __init__(self, net: "InMemoryNet", train: Rows) -> None:
+        self.net = net
+        tensors = [train.inputs, train.targets, train.weights]
+        self.batches = EpochBatches(tensors, net.order, merge_last_single=net.has_batch_normalization)
+        self.parameters = [parameter for parameter in net.module_.parameters() if parameter.requires_grad]
+        self.penalty = _PenaltyGradient(net.penalised_weights, net.loss_penalty) if net.loss_penalty else None
+        self.is_listened_to = net.hooks("on_batch_begin", "on_batch_end", "on_grad_computed")
+
+    def run_pass(self) -> float:
+        """Step through all batches once and return their mean loss, penalty included."""
+        log = _PassLog(self.batches.sizes)
+        self.net.module_.train()
+        self.net.set_learning_rate(self.net.schedule.rate_at(self.net.epochs_of_fit))
+        try:
+            self._step_through(log)
+        except KeyboardInterrupt:
+            n_rows = sum(log.sizes[: len(log.losses)])
+            self.net.end_epoch_early(log.mean_loss() if log.losses else None, n_rows)
+            raise
+        self.net.epochs_of_fit += 1
+        return log.mean_loss()
+
+    def _step_through(self, log: "_PassLog") -> None:
+        net, parameters, penalty, step = self.net, self.parameters, self.penalty, self.net.optimizer_.step
+        is_listened_to, schedule = self.is_listened_to, self.net.schedule
+        for index, (inputs, targets, sample_weights) in enumerate(self.batches.next_epoch()):
+            if schedule.per_batch:
+                net.set_learning_rate(schedule.rate_at(net.epochs_of_fit + index / len(log.sizes)))
+            if is_listened_to:
+                net.notify("on_batch_begin", batch=(inputs, targets), training=True)
+            for parameter in parameters:
+                parameter.grad = None
+            outputs, loss = net.forward_loss(inputs, targets, sample_weights)
+            loss.backward()
+            if penalty is not None:
+                log.penalties.append(penalty.add(log.sizes[index]))
+            if is_listened_to:
+                net.notify_gradients((inputs, targets))
+            step()
+            log.losses.append(loss.detach())
+            if is_listened_to:
+                net.log_batch("train", log.losses[-1], log.sizes[index])
+                net.notify("on_batch_end", batch=(inputs, targets), training=True, loss=loss, y_pred=outputs.detach())
 
 
 class _PassLog:
@@ -57,47 +91,13 @@ class _PassLog:
         self.penalties: list[torch.Tensor] = []
 
     def mean_loss(self) -> float:
-        """Return the mean over rows; the only number an epoch asks of the device."""
+        """Return the mean over rows; the only number a pass asks of the device."""
         sizes = self.sizes[: len(self.losses)]
         losses = torch.stack(self.losses)
         if self.penalties:
             losses = losses + torch.stack(self.penalties[: len(sizes)])
         counts = torch.tensor(sizes, dtype=losses.dtype, device=losses.device)
         return float(torch.dot(losses, counts)) / sum(sizes)
-
-
-def _step_through(net: "InMemoryNet", batches: Iterable[Any], log: _PassLog) -> None:
-    module, step = net.module_, net.optimizer_.step
-    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    penalty = _PenaltyGradient(net.penalised_weights, net.loss_penalty) if net.loss_penalty else None
-    schedule, n_batches = net.schedule, len(log.sizes)
-    is_listened_to = net.hooks("on_batch_begin", "on_batch_end", "on_grad_computed")
-    module.train()
-    net.set_learning_rate(schedule.rate_at(net.epochs_of_fit))
-    for index, (inputs, targets, sample_weights) in enumerate(batches):
-        if schedule.per_batch:
-            net.set_learning_rate(schedule.rate_at(net.epochs_of_fit + index / n_batches))
-        if is_listened_to:
-            net.notify("on_batch_begin", batch=(inputs, targets), training=True)
-        for parameter in parameters:
-            parameter.grad = None
-        outputs, loss = net.forward_loss(inputs, targets, sample_weights)
-        loss.backward()
-        if penalty is not None:
-            log.penalties.append(penalty.add(log.sizes[index]))
-        if is_listened_to:
-            net.notify(
-                "on_grad_computed",
-                named_parameters=list(module.named_parameters()),
-                batch=(inputs, targets),
-                training=True,
-            )
-        step()
-        log.losses.append(loss.detach())
-        if is_listened_to:
-            net.log_batch("train", log.losses[-1], log.sizes[index])
-            net.notify("on_batch_end", batch=(inputs, targets), training=True, loss=loss, y_pred=outputs.detach())
-    net.epochs_of_fit += 1
 
 
 class _PenaltyGradient:
@@ -139,12 +139,12 @@ def _may_go_on(net: "InMemoryNet") -> bool:
 
 
 def _end_diverged(
-    net: "InMemoryNet", loss: float, epoch: int, last_finite: list[torch.Tensor], validation: Rows | None
+    net: "InMemoryNet", loss: float, epoch: int, last_finite: Any, validation: Rows | None
 ) -> None:
     """Give the last finite weights back; raise where nothing was learnt before the loss went astray."""
     net.restore(last_finite)
     # The optimizer's moments are not finite either.
-    net.renew_optimizer()
+    net.initialize_optimizer()
     if epoch == 0:
         net.drop_epoch()
         raise DivergenceError(

@@ -9,7 +9,7 @@ import copy
 import math
 import time
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -34,6 +34,7 @@ from sknets.training._perceptron_rule import apply_perceptron_rule
 from sknets.training._plan import Penalty, Recipe, Rows, TrainingPlan
 from sknets.training._schedules import SCHEDULES
 from sknets.training._scores import SCORES
+from sknets.training._snapshot import Snapshot
 from sknets.training._solvers import Solver, get_solver, make_optimizer, penalty_in_loss
 from sknets.training._stopping import StoppingRule
 
@@ -111,6 +112,11 @@ class InMemoryNet(NeuralNet):
         """Build the optimizer from the recipe."""
         self.optimizer_ = make_optimizer(self.recipe.solver, self.module_, self.recipe.penalty)
         return self
+
+    def on_epoch_begin(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:
+        """Open the log's next row; skorch's own way copies the whole log."""
+        self.history.new_epoch()
+        last_row(self.history)["epoch"] = len(self.history)
 
     def infer(self, x: Any, **fit_params: Any) -> torch.Tensor:
         """Apply the module to one batch."""
@@ -219,26 +225,18 @@ class InMemoryNet(NeuralNet):
             return loss, float("nan")
         return loss, SCORES[self.recipe.score](outputs, rows, self.criterion_.link)
 
-    def snapshot(self) -> list[torch.Tensor]:
+    def snapshot(self) -> Snapshot:
         """Copy the module's parameters and buffers."""
-        return [tensor.detach().clone() for tensor in self._state_tensors()]
+        return Snapshot(self.module_)
 
-    def restore(self, snapshot: list[torch.Tensor]) -> None:
+    def restore(self, snapshot: Snapshot) -> None:
         """Write a snapshot back in place."""
-        with torch.no_grad():
-            for tensor, saved in zip(self._state_tensors(), snapshot, strict=True):
-                tensor.copy_(saved)
+        snapshot.restore(self.module_)
 
     def restore_best(self) -> None:
         """Write back the weights with the best validation score, where one is watched."""
         if self.rule.monitor == "score" and self.best_snapshot is not None:
             self.restore(self.best_snapshot)
-
-    def has_finite_weights(self) -> bool:
-        """Whether every parameter is finite (asks the device once)."""
-        with torch.no_grad():
-            total = torch.stack([parameter.sum() for parameter in self.module_.parameters()]).sum()
-        return math.isfinite(float(total))
 
     def frozen_copy(self) -> "InMemoryNet":
         """Copy the net as it is now, so that further training of this one does not change the copy."""
@@ -248,14 +246,6 @@ class InMemoryNet(NeuralNet):
         frozen.__dict__["module_"] = copy.deepcopy(self.module_)
         frozen.__dict__["history"] = type(self.history)(dict(row) for row in list.__iter__(self.history))
         return frozen
-
-    def renew_optimizer(self) -> None:
-        """Forget the optimizer's state."""
-        self.initialize_optimizer()
-
-    def _state_tensors(self) -> Iterable[torch.Tensor]:
-        yield from self.module_.parameters()
-        yield from self.module_.buffers()
 
     # ------------------------------------------------------------------ the log of the epochs
 
@@ -306,6 +296,12 @@ class InMemoryNet(NeuralNet):
         row["seconds"] = time.perf_counter() - self.epoch_start
         self.n_iter += 1
 
+    def notify_gradients(self, batch: tuple[Any, Any]) -> None:
+        """Tell the callbacks that gradients are there, as skorch does."""
+        self.notify(
+            "on_grad_computed", named_parameters=list(self.module_.named_parameters()), batch=batch, training=True
+        )
+
     def log_batch(self, prefix: str, loss: torch.Tensor, n_rows: int) -> None:
         """Write one batch's loss where callbacks listen to batches."""
         self.history.record_batch(f"{prefix}_loss", float(loss))
@@ -354,7 +350,7 @@ class InMemoryNet(NeuralNet):
         self.order = self._make_order(len(plan.train))
         if getattr(self, "rule", None) is None or self.rule.monitor != recipe.stopping.monitor:
             self.rule = StoppingRule(recipe.stopping.tol, recipe.stopping.patience, recipe.stopping.monitor)
-            self.best_snapshot: list[torch.Tensor] | None = None
+            self.best_snapshot: Snapshot | None = None
         self.rule.tol, self.rule.patience = recipe.stopping.tol, recipe.stopping.patience
         self.rule.start_over()
         self.epochs_of_fit = 0
@@ -381,7 +377,7 @@ class InMemoryNet(NeuralNet):
             state["optimizer_"] = _to_cpu(state["optimizer_"].state_dict())
             state["module_"] = _to_cpu(state["module_"])
             if state.get("best_snapshot") is not None:
-                state["best_snapshot"] = _to_cpu(state["best_snapshot"])
+                state["best_snapshot"] = state["best_snapshot"].to_cpu()
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

