@@ -46,7 +46,9 @@ def test_a_device_that_is_there_is_taken_as_it_is(machine, device):
 
 @pytest.mark.parametrize("device", ["gpu", "tpu:0", "cuda:x", ""])
 def test_a_name_that_torch_does_not_know_is_refused_with_the_choices(device):
-    with pytest.raises(ValueError, match=rf"device must be 'auto' or a device that torch knows.*'cuda:1'.*got {device!r}"):
+    with pytest.raises(
+        ValueError, match=rf"device must be 'auto' or a device that torch knows.*'cuda:1'.*got {device!r}"
+    ):
         resolve_device(device)
 
 
@@ -55,7 +57,8 @@ def test_a_device_that_is_not_there_is_refused_with_what_there_is(machine, devic
     machine()
 
     with pytest.raises(
-        DeviceNotAvailableError, match=rf"device='{device}' is not available: this machine has 'cpu'\. Use device='auto'"
+        DeviceNotAvailableError,
+        match=rf"device='{device}' is not available: this machine has 'cpu'\. Use device='auto'",
     ):
         resolve_device(device)
 

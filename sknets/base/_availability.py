@@ -27,7 +27,7 @@ class _ConditionalMethod:
     def __init__(self, method: Callable[..., Any], reason: Callable[[Any], str | None]) -> None:
         self.method = method
         self.reason = reason
-        update_wrapper(self, method)
+        update_wrapper(self, method)  # type: ignore[arg-type]  # a descriptor, called through __get__
 
     def __get__(self, estimator: Any, owner: type | None = None) -> Any:
         if estimator is None:

@@ -150,7 +150,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             plan, net = self._make_plan(rows, validation, earlier_net, is_one_pass)
             with self._fit_task(X, y, sample_weight, plan) as listeners:
                 net = train(replace(plan, listeners=listeners), net)
-                vars(self).update(self._fitted_attributes(net))
+                self.__dict__.update(self._fitted_attributes(net))
             if not is_one_pass:
                 self._warn_unless_converged(net, plan.max_epochs)
         return self
@@ -161,7 +161,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             rows = self._prepare_rows(X, y, None, None, is_fresh=True)
             plan, net = self._make_plan(rows, None, None, is_one_pass=False)
             net.start_training(plan)
-            vars(self).update(self._fitted_attributes(net))
+            self.__dict__.update(self._fitted_attributes(net))
         return self
 
     def _why_no_partial_fit(self) -> str | None:
@@ -241,9 +241,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         )
         return plan, net
 
-    def _make_recipe(
-        self, rows: PreparedRows, net: InMemoryNet | None, seed: int, watches_score: bool
-    ) -> Recipe:
+    def _make_recipe(self, rows: PreparedRows, net: InMemoryNet | None, seed: int, watches_score: bool) -> Recipe:
         if net is None:
             device = resolve_device(self.device)
             precision = resolve_precision(self.precision, rows.X.dtype, device)
@@ -321,7 +319,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
     # ------------------------------------------------------------------ scikit-learn's callbacks
 
     @contextmanager
-    def _fit_task(self, X: Any, y: Any, sample_weight: Any, plan: TrainingPlan) -> Iterator[tuple[EpochTasks, ...]]:
+    def _fit_task(self, X: Any, y: Any, sample_weight: Any, plan: TrainingPlan) -> Iterator[tuple[Any, ...]]:
         """Announce the fit to scikit-learn's callbacks; yield the listeners that announce its epochs."""
         if plan.is_one_pass:
             yield ()

@@ -69,6 +69,4 @@ def schedule_spec(estimator: Any) -> ScheduleSpec:
 
 def stopping_spec(estimator: Any, watches_score: bool) -> StoppingSpec:
     """Collect the stopping rule."""
-    return StoppingSpec(
-        float(estimator.tol), float(estimator.n_iter_no_change), "score" if watches_score else "loss"
-    )
+    return StoppingSpec(float(estimator.tol), float(estimator.n_iter_no_change), "score" if watches_score else "loss")

@@ -30,7 +30,7 @@ class BaseLinear(BaseNetwork):
 
     def _layer_arrays(self, net: InMemoryNet) -> tuple[np.ndarray, np.ndarray]:
         """Return weights of shape (n_outputs, n_features) and biases; on the CPU they are the module's memory."""
-        layer = net.module_.linear_layers[-1]
+        layer = net.last_linear_layer
         weights = layer.weight.detach().cpu().numpy()
         biases = np.zeros(len(weights), weights.dtype) if layer.bias is None else layer.bias.detach().cpu().numpy()
         return weights, biases

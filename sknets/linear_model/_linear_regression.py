@@ -18,7 +18,7 @@ from sknets.training import GRADIENT_SOLVERS, InMemoryNet, LossSpec, Penalty, Sc
 
 
 class LinearRegression(BaseLinear, BaseNetworkRegressor):
-    """Linear regression with or without a penalty: OLS, ridge, lasso and elastic net in one estimator.
+    r"""Linear regression with or without a penalty: OLS, ridge, lasso and elastic net in one estimator.
 
     Without a penalty it is :class:`sklearn.linear_model.LinearRegression`; ``penalty="l2"`` has the objective of
     :class:`~sklearn.linear_model.Ridge`, ``"l1"`` of :class:`~sklearn.linear_model.Lasso`, ``"elasticnet"`` of
@@ -47,8 +47,8 @@ class LinearRegression(BaseLinear, BaseNetworkRegressor):
         Without effect: X is never written to. For code written for scikit-learn.
     learning_rate_init : float, default=0.01
         Learning rate of the gradient solvers.
-    batch_size, random_state, shuffle, learning_rate, power_t, momentum, nesterovs_momentum, early_stopping, \
-validation_fraction, n_iter_no_change, beta_1, beta_2, epsilon, solver_params, verbose, warm_start
+    batch_size, random_state, shuffle, learning_rate, power_t, momentum, nesterovs_momentum, early_stopping,
+    validation_fraction, n_iter_no_change, beta_1, beta_2, epsilon, solver_params, verbose, warm_start
         Of the gradient solvers; see :class:`sknets.MLPRegressor`.
     device, precision, callbacks
         See :class:`sknets.MLPRegressor`. The closed form runs on the CPU whatever the device.
@@ -76,11 +76,11 @@ validation_fraction, n_iter_no_change, beta_1, beta_2, epsilon, solver_params, v
     The loss is the mean squared error (summed over outputs), and gradient solvers step along its gradient. The optimum
     is that of
 
-    - no penalty: :math:`\\lVert y - Xw \\rVert^2`;
-    - "l2": :math:`\\lVert y - Xw \\rVert^2 + \\alpha \\lVert w \\rVert^2`;
-    - "l1": :math:`\\frac{1}{2n} \\lVert y - Xw \\rVert^2 + \\alpha \\lVert w \\rVert_1`;
-    - "elasticnet": :math:`\\frac{1}{2n} \\lVert y - Xw \\rVert^2 + \\alpha \\rho \\lVert w \\rVert_1
-      + \\frac{\\alpha (1 - \\rho)}{2} \\lVert w \\rVert^2` with :math:`\\rho` = ``l1_ratio``.
+    - no penalty: :math:`\lVert y - Xw \rVert^2`;
+    - "l2": :math:`\lVert y - Xw \rVert^2 + \alpha \lVert w \rVert^2`;
+    - "l1": :math:`\frac{1}{2n} \lVert y - Xw \rVert^2 + \alpha \lVert w \rVert_1`;
+    - "elasticnet": :math:`\frac{1}{2n} \lVert y - Xw \rVert^2 + \alpha \rho \lVert w \rVert_1
+      + \frac{\alpha (1 - \rho)}{2} \lVert w \rVert^2` with :math:`\rho` = ``l1_ratio``.
 
     Examples
     --------

@@ -4,7 +4,17 @@ import warnings
 from typing import Any
 
 import numpy as np
-from sknets._parameter_checks import NON_NEGATIVE, POSITIVE, Hidden, Integral, Interval, Real, StrOptions, store_parameters
+
+from sknets._parameter_checks import (
+    NON_NEGATIVE,
+    POSITIVE,
+    Hidden,
+    Integral,
+    Interval,
+    Real,
+    StrOptions,
+    store_parameters,
+)
 from sknets._sklearn_compat import SparseCoefMixin, fit_context, with_callbacks
 from sknets.base import (
     COUNT_OR_ZERO,
@@ -25,7 +35,7 @@ LBFGS_NAMES = ("lbfgs", "newton-cg", "newton-cholesky", "sag", "saga")
 
 
 class LogisticRegression(SparseCoefMixin, BaseLinear, BaseNetworkClassifier):
-    """Logistic regression, by L-BFGS to scikit-learn's optimum or by gradient descent as a network learns.
+    r"""Logistic regression, by L-BFGS to scikit-learn's optimum or by gradient descent as a network learns.
 
     A superset of :class:`sklearn.linear_model.LogisticRegression`: the same parameters, objective and optimum.
 
@@ -61,8 +71,8 @@ class LogisticRegression(SparseCoefMixin, BaseLinear, BaseNetworkClassifier):
         Whether ``fit`` goes on from the last fit's coefficients.
     n_jobs : None
         Deprecated as in scikit-learn; without effect.
-    batch_size, shuffle, learning_rate, learning_rate_init, power_t, momentum, nesterovs_momentum, early_stopping, \
-validation_fraction, n_iter_no_change, beta_1, beta_2, epsilon, solver_params
+    batch_size, shuffle, learning_rate, learning_rate_init, power_t, momentum, nesterovs_momentum, early_stopping,
+    validation_fraction, n_iter_no_change, beta_1, beta_2, epsilon, solver_params
         Of the gradient solvers; see :class:`sknets.MLPClassifier`. ``learning_rate_init`` is 0.01 by default.
     device, precision, callbacks
         See :class:`sknets.MLPClassifier`.
@@ -88,10 +98,10 @@ validation_fraction, n_iter_no_change, beta_1, beta_2, epsilon, solver_params
     -----
     With weights :math:`s_i` of the rows, the objective is
 
-    .. math:: \\frac{1}{\\sum_i s_i} \\left( \\sum_i s_i \\, \\ell_i
-        + \\frac{1 - \\rho}{2C} \\lVert w \\rVert_2^2 + \\frac{\\rho}{C} \\lVert w \\rVert_1 \\right)
+    .. math:: \frac{1}{\sum_i s_i} \left( \sum_i s_i \, \ell_i
+        + \frac{1 - \rho}{2C} \lVert w \rVert_2^2 + \frac{\rho}{C} \lVert w \rVert_1 \right)
 
-    where :math:`\\ell_i` is the cross-entropy and :math:`\\rho` is ``l1_ratio``. Gradient solvers step along its
+    where :math:`\ell_i` is the cross-entropy and :math:`\rho` is ``l1_ratio``. Gradient solvers step along its
     mini-batch estimate.
 
     Examples

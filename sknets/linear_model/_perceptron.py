@@ -2,9 +2,16 @@
 
 from typing import Any
 
-import numpy as np
-
-from sknets._parameter_checks import COUNT, NON_NEGATIVE, POSITIVE, Integral, Interval, Real, StrOptions, store_parameters
+from sknets._parameter_checks import (
+    COUNT,
+    NON_NEGATIVE,
+    POSITIVE,
+    Integral,
+    Interval,
+    Real,
+    StrOptions,
+    store_parameters,
+)
 from sknets._sklearn_compat import SparseCoefMixin, fit_context, with_callbacks
 from sknets.base import DEVICE_CONSTRAINTS, BaseNetworkClassifier, Labels, available_unless
 from sknets.linear_model._linear import BaseLinear
@@ -14,7 +21,8 @@ from sknets.training import InMemoryNet, LossSpec, Penalty, ScheduleSpec, Solver
 class Perceptron(SparseCoefMixin, BaseLinear, BaseNetworkClassifier):
     """Linear classifier that learns by the perceptron rule: only misclassified rows move the boundary.
 
-    It has the parameters of :class:`sklearn.linear_model.Perceptron`. Several classes are learnt one against the others.
+    It has the parameters of :class:`sklearn.linear_model.Perceptron`. Several classes are learnt each against the
+    others.
 
     Parameters
     ----------
@@ -223,7 +231,7 @@ class Perceptron(SparseCoefMixin, BaseLinear, BaseNetworkClassifier):
     def _penalty(self, weight_sum: float, mean_weight: float) -> Penalty:
         if self.penalty is None:
             return Penalty(divisor=1.0, mean_weight=mean_weight)
-        l1_ratio = {"l1": 1.0, "l2": 0.0}.get(self.penalty, self.l1_ratio)
+        l1_ratio: Any = {"l1": 1.0, "l2": 0.0}.get(self.penalty, self.l1_ratio)
         return Penalty(l1=self.alpha * l1_ratio, l2=self.alpha * (1 - l1_ratio), divisor=1.0, mean_weight=mean_weight)
 
     def _solver_spec(self) -> SolverSpec:
@@ -234,7 +242,7 @@ class Perceptron(SparseCoefMixin, BaseLinear, BaseNetworkClassifier):
 
     def _stopping_spec(self, watches_score: bool) -> StoppingSpec:
         # scikit-learn's linear models stop at n_iter_no_change passes, its perceptron networks one later.
-        patience = np.inf if self.tol is None else self.n_iter_no_change - 1
+        patience = float("inf") if self.tol is None else self.n_iter_no_change - 1
         return StoppingSpec(float(self.tol or 0.0), patience, "score" if watches_score else "loss")
 
     def _is_stepwise(self) -> bool:

@@ -59,7 +59,7 @@ class BaseMLP(BaseNetwork):
 
     @property
     def _linear_layers(self) -> list[torch.nn.Linear]:
-        return self.net_.module_.linear_layers
+        return _linear_layers(self.net_.module_)
 
     def _hidden_sizes(self) -> list[int]:
         sizes = self.hidden_layer_sizes
@@ -117,10 +117,14 @@ class BaseMLP(BaseNetwork):
         return stopping_spec(self, watches_score)
 
     def _own_attributes(self, net: InMemoryNet) -> dict[str, Any]:
-        return {"n_layers_": len(net.module_.linear_layers) + 1, "out_activation_": net.criterion_.link}
+        return {"n_layers_": len(_linear_layers(net.module_)) + 1, "out_activation_": net.criterion_.link}
 
     def _is_stepwise(self) -> bool:
         return self.solver != "lbfgs"
+
+
+def _linear_layers(module: torch.nn.Module) -> list[torch.nn.Linear]:
+    return [layer for layer in module.modules() if isinstance(layer, torch.nn.Linear)]
 
 
 def _write(values: Iterable[Any], targets: list[torch.Tensor], name: str) -> None:

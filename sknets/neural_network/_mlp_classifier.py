@@ -29,8 +29,8 @@ class MLPClassifier(BaseMLP, BaseNetworkClassifier):
         "adam", "sgd", "adamw", "adamax", "nadam", "adadelta", "rmsprop"; "lbfgs" for all rows at once; or an
         optimizer class.
     alpha : float, default=1e-4
-        Strength of the L2 penalty: ``alpha / 2 * sum of squared weights / rows in the batch`` is added to the loss, as in
-        scikit-learn. With "adamw" it is the decoupled weight decay instead, and not part of the loss.
+        Strength of the L2 penalty: ``alpha / 2 * sum of squared weights / rows in the batch`` is added to the loss, as
+        in scikit-learn. With "adamw" it is the decoupled weight decay instead, and not part of the loss.
     batch_size : int or "auto", default="auto"
         Rows in a batch; "auto" is 200, or all rows if there are fewer. Not used by "lbfgs".
     learning_rate : str, default="constant"
@@ -225,7 +225,8 @@ class MLPClassifier(BaseMLP, BaseNetworkClassifier):
         Raises
         ------
         ValueError
-            For parameters out of range, data that scikit-learn would refuse, or a loss that is not finite from the start.
+            For parameters out of range, data that scikit-learn would refuse, or a loss that is not finite from the
+            start.
 
         Warns
         -----

@@ -1,6 +1,7 @@
 """Initial weights by name, drawn in float64 on the CPU so that every dtype and device starts alike."""
 
 from collections.abc import Callable
+from types import MethodType
 
 import numpy as np
 import torch
@@ -19,8 +20,8 @@ def initialise(module: nn.Module, initialiser: str, rng: np.random.RandomState) 
         for layer in module.modules():
             if isinstance(layer, nn.Linear):
                 INITIALISERS[initialiser](layer, rng)
-            elif layer is not module and hasattr(layer, "reset_parameters"):
-                layer.reset_parameters()
+            elif layer is not module and isinstance(reset := getattr(layer, "reset_parameters", None), MethodType):
+                reset()
     return module
 
 

@@ -51,11 +51,6 @@ class MLP(nn.Sequential):
             layers += [Residual(*block)] if residual and n_in == n_out else block
         super().__init__(*layers, nn.Linear([n_inputs, *hidden_sizes][-1], n_outputs, bias=bias))
 
-    @property
-    def linear_layers(self) -> list[nn.Linear]:
-        """The dense layers from the input to the output."""
-        return [layer for layer in self.modules() if isinstance(layer, nn.Linear)]
-
 
 class Residual(nn.Sequential):
     """Layers in a row whose input is added to their output.

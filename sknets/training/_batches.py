@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import skorch.dataset
 import torch
 from scipy import sparse
 from torch.utils.data import Subset
@@ -127,7 +128,9 @@ class EpochBatches:
 
 def _take_rows(tensor: Any, rows: torch.Tensor) -> Any:
     # Twice as fast as indexing with brackets.
-    return tensor.index_select(0, rows) if isinstance(tensor, torch.Tensor) else None if tensor is None else tensor[rows]
+    return (
+        tensor.index_select(0, rows) if isinstance(tensor, torch.Tensor) else None if tensor is None else tensor[rows]
+    )
 
 
 class TensorBatches:
@@ -136,7 +139,8 @@ class TensorBatches:
     def __init__(self, dataset: Any, batch_size: int, **unused: Any) -> None:
         if isinstance(dataset, Subset):
             rows = torch.as_tensor(dataset.indices)
-            dataset = type(dataset.dataset)(_take(dataset.dataset.X, rows), _take(dataset.dataset.y, rows))
+            whole: Any = dataset.dataset
+            dataset = skorch.dataset.Dataset(_take(whole.X, rows), _take(whole.y, rows))
         self.dataset = dataset
         self.batch_size = len(dataset) if batch_size == -1 else batch_size
 

@@ -20,7 +20,7 @@ def solve_exactly(net: "InMemoryNet", train: Rows, validation: Rows | None, n_ep
     The factorisation is LAPACK's, on the CPU whatever the device.
     """
     net.begin_epoch()
-    layer = net.module_.linear_layers[-1]
+    layer = net.last_linear_layer
     penalty = net.loss_penalty
     ridge = 0.5 * penalty.l2 * penalty.scale(len(train)) * len(train) if penalty else 0.0
     targets = train.targets.cpu().numpy()

@@ -101,7 +101,7 @@ class _PassLog:
 
 
 class _PenaltyGradient:
-    """Adds the penalty's gradient to the weights' own, past autograd, whose bookkeeping would cost as much as a layer."""
+    """Adds the penalty's gradient to the weights' own; autograd's bookkeeping for it would cost as much as a layer."""
 
     def __init__(self, weights: list[Any], penalty: Penalty) -> None:
         self.penalty = penalty
@@ -138,9 +138,7 @@ def _may_go_on(net: "InMemoryNet") -> bool:
     return goes_on
 
 
-def _end_diverged(
-    net: "InMemoryNet", loss: float, epoch: int, last_finite: Any, validation: Rows | None
-) -> None:
+def _end_diverged(net: "InMemoryNet", loss: float, epoch: int, last_finite: Any, validation: Rows | None) -> None:
     """Give the last finite weights back; raise where nothing was learnt before the loss went astray."""
     net.restore(last_finite)
     # The optimizer's moments are not finite either.

@@ -32,7 +32,7 @@ from sknets.training._history import column, last_row
 from sknets.training._losses import LOSSES
 from sknets.training._perceptron_rule import apply_perceptron_rule
 from sknets.training._plan import Penalty, Recipe, Rows, TrainingPlan
-from sknets.training._schedules import SCHEDULES
+from sknets.training._schedules import SCHEDULES, Schedule
 from sknets.training._scores import SCORES
 from sknets.training._snapshot import Snapshot
 from sknets.training._solvers import Solver, get_solver, make_optimizer, penalty_in_loss
@@ -58,6 +58,7 @@ class RowsDataset(Dataset):
     def __init__(self, rows: Rows) -> None:
         super().__init__(rows.inputs, rows.targets, length=len(rows))
         self.rows = rows
+        self.n_rows = len(rows)
 
 
 class InMemoryNet(NeuralNet):
@@ -73,18 +74,28 @@ class InMemoryNet(NeuralNet):
         skorch's own parameters.
     """
 
-    def __init__(self, module: type[nn.Module], *, recipe: Recipe, random: np.random.RandomState, **kwargs: Any) -> None:
+    def __init__(
+        self, module: type[nn.Module], *, recipe: Recipe, random: np.random.RandomState, **kwargs: Any
+    ) -> None:
         kwargs.setdefault("iterator_train", TensorBatches)
         kwargs.setdefault("iterator_valid", TensorBatches)
         kwargs.setdefault("train_split", None)
         super().__init__(module, **kwargs)
         self.recipe = recipe
         self.random = random
+        self.rule = StoppingRule(recipe.stopping.tol, recipe.stopping.patience, recipe.stopping.monitor)
+        self.best_snapshot: Snapshot | None = None
         self.rows_seen = 0
         self.n_iter = 0
         self.final_loss = math.nan
 
     # ------------------------------------------------------------------ skorch's seams
+
+    # Set when a training begins.
+    schedule: Schedule
+    order: BatchOrder
+    epochs_of_fit: int
+    epoch_data: dict[str, Any]
 
     @property
     def _default_callbacks(self) -> list[Any]:
@@ -123,7 +134,9 @@ class InMemoryNet(NeuralNet):
         inputs = x["X"] if isinstance(x, Mapping) and "X" in x else x
         return self.module_(torch.as_tensor(inputs).to(device=self.device, dtype=self.recipe.precision.dtype))
 
-    def get_loss(self, y_pred: torch.Tensor, y_true: torch.Tensor, X: Any = None, training: bool = False) -> torch.Tensor:
+    def get_loss(
+        self, y_pred: torch.Tensor, y_true: torch.Tensor, X: Any = None, training: bool = False
+    ) -> torch.Tensor:
         """Return the mean loss of one batch, without penalty."""
         return self.criterion_(y_pred, y_true.to(y_pred.device))
 
@@ -131,8 +144,8 @@ class InMemoryNet(NeuralNet):
         """Run the recipe's method for at most ``epochs`` epochs over a RowsDataset."""
         if not isinstance(X, RowsDataset):
             raise TypeError(
-                f"The net of an sknets estimator trains on the rows that its estimator prepares; got {type(X).__name__}. "
-                "Call fit or partial_fit of the estimator instead of its net_."
+                "The net of an sknets estimator trains on the rows that its estimator prepares; got "
+                f"{type(X).__name__}. Call fit or partial_fit of the estimator instead of its net_."
             )
         validation: RowsDataset | None = fit_params.get("validation")
         self.epoch_data = {"dataset_train": X, "dataset_valid": validation}
@@ -167,6 +180,11 @@ class InMemoryNet(NeuralNet):
     def penalised_weights(self) -> list[nn.Parameter]:
         """Trainable matrices; biases and normalization layers are not penalised."""
         return [p for p in self.module_.parameters() if p.requires_grad and p.ndim > 1]
+
+    @property
+    def last_linear_layer(self) -> nn.Linear:
+        """The layer that gives the outputs."""
+        return [layer for layer in self.module_.modules() if isinstance(layer, nn.Linear)][-1]
 
     @property
     def has_batch_normalization(self) -> bool:
@@ -327,7 +345,7 @@ class InMemoryNet(NeuralNet):
                 earlier = column(self.history, name)[:-1]
                 row[f"{name}_best"] = row[name] < min(earlier, default=math.inf)
         if not row["batches"]:
-            row["batches"].append({"train_batch_size": len(self.epoch_data["dataset_train"])})
+            row["batches"].append({"train_batch_size": self.epoch_data["dataset_train"].n_rows})
 
     def _notify_epoch_end(self) -> bool:
         try:
@@ -348,9 +366,9 @@ class InMemoryNet(NeuralNet):
             recipe.solver.learning_rate, plan.max_epochs, recipe.schedule.power_t, recipe.stopping.patience
         )
         self.order = self._make_order(len(plan.train))
-        if getattr(self, "rule", None) is None or self.rule.monitor != recipe.stopping.monitor:
+        if self.rule.monitor != recipe.stopping.monitor:
             self.rule = StoppingRule(recipe.stopping.tol, recipe.stopping.patience, recipe.stopping.monitor)
-            self.best_snapshot: Snapshot | None = None
+            self.best_snapshot = None
         self.rule.tol, self.rule.patience = recipe.stopping.tol, recipe.stopping.patience
         self.rule.start_over()
         self.epochs_of_fit = 0

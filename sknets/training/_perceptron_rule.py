@@ -64,7 +64,7 @@ class DistinctRows:
 
 def apply_perceptron_rule(net: "InMemoryNet", train: Rows, validation: Rows | None, n_epochs: int) -> None:
     """Pass over the rows until a pass has no mistake, or training gains too little, or ``n_epochs`` are over."""
-    layer = net.module_.linear_layers[-1]
+    layer = net.last_linear_layer
     has_bias = layer.bias is not None
     weights = np.hstack([_numpy(layer.weight), _numpy(layer.bias)[:, None]] if has_bias else [_numpy(layer.weight)])
     rows = DistinctRows(train, len(weights), net.recipe.penalty.mean_weight, keep_order=not net.recipe.shuffle)

@@ -85,9 +85,7 @@ class OneCycle(Schedule):
         start = self.initial_rate / self.start_divisor
         if done < self.warm_up:
             return _cosine_between(start, self.initial_rate, done / self.warm_up)
-        return _cosine_between(
-            self.initial_rate, start / self.end_divisor, (done - self.warm_up) / (1 - self.warm_up)
-        )
+        return _cosine_between(self.initial_rate, start / self.end_divisor, (done - self.warm_up) / (1 - self.warm_up))
 
 
 class Step(Schedule):

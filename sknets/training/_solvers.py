@@ -88,7 +88,8 @@ def make_optimizer(spec: SolverSpec, module: nn.Module, penalty: Penalty) -> tor
             {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
         ]
         groups = [group for group in groups if group["params"]]
-    return solver.optimizer(groups, lr=spec.learning_rate, **arguments)
+    make: Callable[..., torch.optim.Optimizer] = solver.optimizer
+    return make(groups, lr=spec.learning_rate, **arguments)
 
 
 def _decays(spec: SolverSpec) -> bool:

@@ -35,7 +35,8 @@ def _count_validation_rows(n_rows: int, fraction: float) -> int:
     if n_validation >= n_rows:
         raise ValueError(
             "The validation set is too small. Increase 'validation_fraction' or the size of your dataset: early "
-            f"stopping needs at least {MIN_VALIDATION_ROWS} rows to watch and one to learn from; got n_samples = {n_rows}."
+            f"stopping needs at least {MIN_VALIDATION_ROWS} rows to watch and one to learn from; "
+            f"got n_samples = {n_rows}."
         )
     return n_validation
 

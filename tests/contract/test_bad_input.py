@@ -24,7 +24,9 @@ BAD_X = {
     "infinity": (lambda X: with_value(X, np.inf), ValueError, r"Input X contains infinity"),
     "minus infinity": (lambda X: with_value(X, -np.inf), ValueError, r"Input X contains infinity"),
     "NaN in a sparse matrix": (
-        lambda X: sparse.csr_array(with_value(X, np.nan)), ValueError, r"Input X contains NaN[\s\S]*imputer"
+        lambda X: sparse.csr_array(with_value(X, np.nan)),
+        ValueError,
+        r"Input X contains NaN[\s\S]*imputer",
     ),
     "NaN in a frame": (lambda X: pd.DataFrame(with_value(X, np.nan)), ValueError, r"Input X contains NaN"),
     "NaN in a tensor": (lambda X: torch.tensor(with_value(X, np.nan)), ValueError, r"Input X contains NaN"),
@@ -89,7 +91,9 @@ def test_fit_refuses_y_of_another_length(wrong, estimator, X):
         estimator.fit(X, y)
 
 
-@pytest.mark.parametrize(("value", "message"), [(np.nan, "Input y contains NaN"), (np.inf, "Input y contains infinity")])
+@pytest.mark.parametrize(
+    ("value", "message"), [(np.nan, "Input y contains NaN"), (np.inf, "Input y contains infinity")]
+)
 def test_fit_refuses_targets_that_are_not_finite(value, message, estimator, X):
     y = make_targets(estimator, X).astype(float)
     y[5] = value

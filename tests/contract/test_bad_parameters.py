@@ -117,7 +117,9 @@ def test_hidden_layers_need_whole_positive_widths(estimator, sizes, X):
 def test_a_list_of_dropout_rates_has_one_in_range_for_each_hidden_layer(dropout, X):
     clf = MLPClassifier((5, 5), dropout=dropout)
 
-    with pytest.raises(ValueError, match=f"dropout must be .* each of the 2 hidden layers; got {re.escape(str(dropout))}"):
+    with pytest.raises(
+        ValueError, match=f"dropout must be .* each of the 2 hidden layers; got {re.escape(str(dropout))}"
+    ):
         clf.fit(X, make_targets(clf, X))
 
 
@@ -197,7 +199,9 @@ def test_a_device_that_torch_does_not_know_is_refused(device, estimator, X):
 def test_a_device_that_is_not_there_is_refused_with_those_that_are(device, estimator, X):
     estimator = clone(estimator).set_params(device=device)
 
-    with pytest.raises(DeviceNotAvailableError, match=r"'cuda:99' is not available.*this machine has 'cpu'.*device='auto'"):
+    with pytest.raises(
+        DeviceNotAvailableError, match=r"'cuda:99' is not available.*this machine has 'cpu'.*device='auto'"
+    ):
         estimator.fit(X, make_targets(estimator, X))
 
 

@@ -231,7 +231,9 @@ def test_lbfgs_goes_on_from_a_warm_start(estimator, rng):
 def test_a_warm_start_refuses_other_classes(classifier, X):
     classifier = clone(classifier).set_params(warm_start=True).fit(X, make_targets(classifier, X))
 
-    with pytest.raises(ValueError, match=r"warm_start can only be used where `y` has the same classes.*\[0 1\].*\[0 1 2\]"):
+    with pytest.raises(
+        ValueError, match=r"warm_start can only be used where `y` has the same classes.*\[0 1\].*\[0 1 2\]"
+    ):
         classifier.fit(X, make_targets(classifier, X, 3))
 
 

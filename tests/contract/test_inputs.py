@@ -59,7 +59,12 @@ SPARSE = {
     for kind in ("array", "matrix")
     for form in ("csr", "csc", "coo", "lil", "bsr")
 }
-EVERY = [*FIVE, *STEPWISE, MLPClassifier((8,), solver="lbfgs", max_iter=5, random_state=0), LinearRegression(penalty="l1", alpha=0.1)]
+EVERY = [
+    *FIVE,
+    *STEPWISE,
+    MLPClassifier((8,), solver="lbfgs", max_iter=5, random_state=0),
+    LinearRegression(penalty="l1", alpha=0.1),
+]
 
 
 @pytest.fixture(params=EVERY, ids=name_of)
@@ -129,7 +134,9 @@ def test_polars_frames_are_read_with_their_names(estimator, X):
 
 
 def test_a_frame_of_mixed_number_columns_is_read(estimator, X):
-    frame = pd.DataFrame(X, columns=COLUMNS).assign(age=lambda f: (10 * f["age"]).astype(int), depth=lambda f: f["depth"] > 0)
+    frame = pd.DataFrame(X, columns=COLUMNS).assign(
+        age=lambda f: (10 * f["age"]).astype(int), depth=lambda f: f["depth"] > 0
+    )
     y = make_targets(estimator, X)
 
     estimator.fit(frame, y)
@@ -240,7 +247,8 @@ def test_labels_in_the_order_of_partial_fits_classes_do_not_matter(X):
     y = np.array(["b", "a", "c"])[make_targets(MLPClassifier(), X, 3)]
 
     first, second = (
-        MLPClassifier((4,), random_state=0).partial_fit(X, y, classes=classes) for classes in (["a", "b", "c"], ["c", "a", "b"])
+        MLPClassifier((4,), random_state=0).partial_fit(X, y, classes=classes)
+        for classes in (["a", "b", "c"], ["c", "a", "b"])
     )
 
     assert first.classes_.tolist() == ["a", "b", "c"]

@@ -48,7 +48,7 @@ CLASSIFIERS = [
 WITH_PROBABILITIES = [CLASSIFIERS[0], CLASSIFIERS[2]]
 REGRESSORS = [
     LinearRegression(),
-    MLPRegressor(hidden_layer_sizes=(8,), learning_rate_init=0.05, max_iter=15, random_state=0),
+    MLPRegressor(hidden_layer_sizes=(8,), learning_rate_init=0.1, max_iter=50, random_state=0),
 ]
 EVERY = [*CLASSIFIERS, *REGRESSORS]
 
@@ -172,9 +172,7 @@ def test_learning_curves_grow(estimator, frame, labels, numbers):
     ids=name_of,
 )
 def test_learning_curves_may_exploit_incremental_learning(estimator, frame, labels):
-    _, train, _ = learning_curve(
-        estimator, frame, labels, cv=3, exploit_incremental_learning=True, error_score="raise"
-    )
+    _, train, _ = learning_curve(estimator, frame, labels, cv=3, exploit_incremental_learning=True, error_score="raise")
 
     assert np.isfinite(train).all()
 
@@ -308,7 +306,9 @@ def test_sample_weights_are_routed_through_a_search(estimator, frame, labels, nu
 
     with sklearn.config_context(enable_metadata_routing=True):
         asking = clone(estimator).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
-        search = GridSearchCV(make_pipeline(StandardScaler(), asking), {f"{name_step(asking)}__{parameter}": [value]}, cv=2)
+        search = GridSearchCV(
+            make_pipeline(StandardScaler(), asking), {f"{name_step(asking)}__{parameter}": [value]}, cv=2
+        )
         search.fit(frame, y, sample_weight=weights)
 
     scaled = StandardScaler().fit_transform(frame)

@@ -251,9 +251,7 @@ def test_a_random_state_instance_advances_from_fit_to_fit(drawing, X):
 def test_equal_random_state_instances_give_the_same_bits(drawing, X):
     y = make_targets(drawing, X)
 
-    first, second = (
-        clone(drawing).set_params(random_state=np.random.RandomState(5)).fit(X, y) for _ in range(2)
-    )
+    first, second = (clone(drawing).set_params(random_state=np.random.RandomState(5)).fit(X, y) for _ in range(2))
 
     assert_same_bits(first, second)
 

@@ -20,7 +20,12 @@ NETWORKS = [
     LinearRegression(solver="adam", learning_rate_init=0.3, batch_size=16, max_iter=12, random_state=0),
     Perceptron(max_iter=12, random_state=0),
 ]
-EVERY = [*FIVE, *NETWORKS, MLPClassifier((8,), solver="lbfgs", max_iter=8, random_state=0), LinearRegression(penalty="l1")]
+EVERY = [
+    *FIVE,
+    *NETWORKS,
+    MLPClassifier((8,), solver="lbfgs", max_iter=8, random_state=0),
+    LinearRegression(penalty="l1"),
+]
 
 
 @pytest.fixture(params=EVERY, ids=name_of)

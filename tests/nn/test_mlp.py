@@ -88,9 +88,7 @@ def test_dropout_acts_on_activations_and_not_on_the_residual_link(inputs):
             layer.generator = torch.Generator().manual_seed(0)
 
     # Everything that the hidden layer says is dropped, what went past it is not.
-    np.testing.assert_allclose(
-        mlp(inputs).detach().numpy(), linear(mlp.linear_layers[-1], inputs.numpy()), rtol=1e-12
-    )
+    np.testing.assert_allclose(mlp(inputs).detach().numpy(), linear(mlp.linear_layers[-1], inputs.numpy()), rtol=1e-12)
 
 
 @pytest.mark.parametrize("residual", [False, True])

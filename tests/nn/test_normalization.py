@@ -25,7 +25,8 @@ def test_layer_normalization_standardises_each_row(rng):
 
 
 @pytest.mark.parametrize(
-    ("width", "n_groups"), [(100, 5), (64, 8), (32, 8), (16, 4), (8, 2), (7, 1), (5, 1), (4, 1), (1, 1), (6, 1), (36, 6)]
+    ("width", "n_groups"),
+    [(100, 5), (64, 8), (32, 8), (16, 4), (8, 2), (7, 1), (5, 1), (4, 1), (1, 1), (6, 1), (36, 6)],
 )
 def test_groups_hold_at_least_four_units_and_there_are_at_most_eight(width, n_groups):
     fitting = [n for n in range(1, 9) if width % n == 0 and (width / n >= 4 or n == 1)]

@@ -4,14 +4,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
-from skorch.dataset import Dataset
 from sklearn.utils import gen_batches, shuffle
+from skorch.dataset import Dataset
 from torch.utils.data import Subset
 
 from sknets import LogisticRegression, MLPClassifier
 from sknets.training import SparseRows
 from sknets.training import _batches as batches_module
-from sknets.training._batches import BatchOrder, TensorBatches, iterate_batches
+from sknets.training._batches import BatchOrder, EpochBatches, TensorBatches
 from tests.training._fitting import CPU, fit
 
 
@@ -24,18 +24,23 @@ def table(rng):
     return torch.from_numpy(rng.normal(size=(11, 3))), torch.arange(11), torch.from_numpy(rng.uniform(size=11))
 
 
+@pytest.fixture
+def matrix(rng):
+    return sparse.random_array((9, 6), density=0.4, format="csr", rng=rng)
+
+
 # -------------------------------------------------------------------------------------------- the order
 
 
 @settings(deadline=None)
 @given(n_rows=st.integers(1, 60), batch_size=st.integers(1, 60), merge=st.booleans(), is_shuffled=st.booleans())
 def test_an_epoch_holds_every_row_once(n_rows, batch_size, merge, is_shuffled):
-    order = order_of(n_rows, min(batch_size, n_rows), is_shuffled)
-    rows = torch.arange(n_rows)
+    batches = EpochBatches([torch.arange(n_rows)], order_of(n_rows, min(batch_size, n_rows), is_shuffled), merge)
 
     for _ in range(2):
-        parts = [part for (part,) in iterate_batches([rows], order.edges(merge), order.next_epoch())]
+        parts = [part for (part,) in batches.next_epoch()]
         assert sorted(torch.cat(parts).tolist()) == list(range(n_rows))
+        assert [len(part) for part in parts] == batches.sizes
 
 
 def test_the_order_is_the_one_that_scikit_learn_draws():
@@ -90,29 +95,61 @@ def test_batch_normalization_never_sees_a_single_row(rng):
 # -------------------------------------------------------------------------------------------- gathering
 
 
-def test_gathering_once_and_gathering_per_batch_give_the_same_batches(table, monkeypatch):
-    edges, order = order_of(11, 4).edges(), order_of(11, 4).next_epoch()
+@pytest.mark.parametrize("is_shuffled", [True, False])
+def test_gathering_once_and_gathering_per_batch_give_the_same_batches(table, matrix, monkeypatch, is_shuffled):
+    def epochs():
+        sparsely = SparseRows(sparse.vstack([matrix, matrix[:2]], format="csr"), torch.float64, CPU)
+        batches = EpochBatches([*table, None, sparsely], order_of(11, 4, is_shuffled))
+        # Copies: the rows of the next epoch are gathered into the same memory.
+        return [
+            [None if part is None else part.clone() for part in batch]
+            for _ in range(3)
+            for batch in batches.next_epoch()
+        ]
 
-    once = list(iterate_batches([*table, None], edges, order))
+    once = epochs()
     monkeypatch.setattr(batches_module, "MAX_GATHERED_BYTES", 0)
-    per_batch = list(iterate_batches([*table, None], edges, order))
+    per_batch = epochs()
 
-    assert len(once) == len(per_batch) == 3
+    assert len(once) == len(per_batch) == 9
     for one, other in zip(once, per_batch, strict=True):
         assert one[3] is other[3] is None
-        for first, second in zip(one[:3], other[:3], strict=True):
-            assert torch.equal(first, second)
+        for k in (0, 1, 2, 4):
+            assert torch.equal(one[k], other[k])
 
 
 @pytest.mark.parametrize("max_bytes", [0, 2**26])
-def test_batches_keep_rows_targets_and_weights_together(table, monkeypatch, max_bytes):
+@pytest.mark.parametrize("is_shuffled", [True, False])
+def test_batches_keep_rows_targets_and_weights_together(table, monkeypatch, max_bytes, is_shuffled):
     monkeypatch.setattr(batches_module, "MAX_GATHERED_BYTES", max_bytes)
     inputs, targets, weights = table
 
-    for X, y, w in iterate_batches([*table], [0, 4, 8, 11], order_of(11, 4).next_epoch()):
+    for X, y, w in EpochBatches([*table], order_of(11, 4, is_shuffled)).next_epoch():
         assert torch.equal(X, inputs[y])
         assert torch.equal(w, weights[y])
         assert torch.equal(targets[y], y)
+
+
+def test_the_tables_own_memory_is_not_written_to(table):
+    before = [tensor.clone() for tensor in table]
+    batches = EpochBatches([*table], order_of(11, 4))
+
+    for _ in range(2):
+        list(batches.next_epoch())
+
+    assert all(torch.equal(now, then) for now, then in zip(table, before, strict=True))
+
+
+def test_batches_come_in_the_order_that_scikit_learn_draws(table):
+    batches, reference_rng, reference = (
+        EpochBatches([*table], order_of(11, 4, seed=4)),
+        np.random.RandomState(4),
+        np.arange(11),
+    )
+
+    for _ in range(3):
+        reference = shuffle(reference, random_state=reference_rng)
+        np.testing.assert_array_equal(torch.cat([y for _, y, _ in batches.next_epoch()]).numpy(), reference)
 
 
 @pytest.mark.parametrize("as_sparse", [False, True])
@@ -128,11 +165,6 @@ def test_a_fit_does_not_depend_on_how_rows_are_gathered(rng, monkeypatch, as_spa
 
 
 # -------------------------------------------------------------------------------------------- sparse rows
-
-
-@pytest.fixture
-def matrix(rng):
-    return sparse.random_array((9, 6), density=0.4, format="csr", rng=rng)
 
 
 @pytest.mark.parametrize(

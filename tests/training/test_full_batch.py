@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 from scipy.optimize import nnls
-from skorch.callbacks import Callback
 from sklearn import linear_model, neural_network
 from sklearn.exceptions import ConvergenceWarning
+from skorch.callbacks import Callback
 
 from sknets import LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor
 from sknets.exceptions import DivergenceError
@@ -71,7 +71,13 @@ def test_a_regressor_walks_where_scikit_learns_walks(X, y):
 @pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
 def test_weights_of_the_rows_act_as_in_scikit_learn(X, labels, rng):
     weights = rng.uniform(0.1, 3, N_ROWS)
-    parameters = {"hidden_layer_sizes": (4,), "solver": "lbfgs", "activation": "tanh", "random_state": 0, "max_iter": 15}
+    parameters = {
+        "hidden_layer_sizes": (4,),
+        "solver": "lbfgs",
+        "activation": "tanh",
+        "random_state": 0,
+        "max_iter": 15,
+    }
 
     ours = MLPClassifier(alpha=0.5, **parameters).fit(X, labels, weights)
 
@@ -222,7 +228,9 @@ def test_the_log_falls_to_the_final_loss_and_has_a_row_per_iteration(X, labels):
 
 
 def test_the_iterations_end_where_max_iter_says_so_and_warn(X, labels):
-    with pytest.warns(ConvergenceWarning, match=r"lbfgs failed to converge after 3 iteration\(s\).*Increase max_iter=3"):
+    with pytest.warns(
+        ConvergenceWarning, match=r"lbfgs failed to converge after 3 iteration\(s\).*Increase max_iter=3"
+    ):
         clf = LogisticRegression(max_iter=3, tol=1e-12).fit(X, labels)
 
     assert clf.n_iter_[0] == len(clf.history_) == 3
@@ -288,5 +296,7 @@ def test_an_interruption_keeps_the_last_iterate(X, labels):
 
 
 def test_a_loss_out_of_range_is_an_error_with_a_remedy(X, y):
-    with pytest.raises(DivergenceError, match=r"non-finite.*L-BFGS ended with loss (inf|nan): scale X \(StandardScaler\)"):
+    with pytest.raises(
+        DivergenceError, match=r"non-finite.*L-BFGS ended with loss (inf|nan): scale X \(StandardScaler\)"
+    ):
         MLPRegressor(solver="lbfgs", random_state=0).fit(X * 1e200, y)

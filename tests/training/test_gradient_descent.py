@@ -4,9 +4,9 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback
 from sklearn import neural_network as scikit_learn
 from sklearn.datasets import load_digits, make_multilabel_classification
+from skorch.callbacks import Callback
 
 from sknets import LinearRegression, MLPClassifier, MLPRegressor
 from sknets.exceptions import DivergenceError, DivergenceWarning
@@ -42,9 +42,7 @@ def pair_for(kind):
 
 
 def assert_same_weights(ours, theirs, rtol):
-    for our_array, their_array in zip(
-        ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True
-    ):
+    for our_array, their_array in zip(ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True):
         np.testing.assert_allclose(our_array, their_array, rtol=rtol, atol=rtol)
 
 
@@ -222,7 +220,9 @@ def diverging(**changes):
 
 
 def test_a_loss_that_grows_out_of_range_keeps_the_last_finite_weights(inputs, targets):
-    with pytest.warns(DivergenceWarning, match=r"Training diverged: the loss was (inf|nan) in epoch \d+.*learning_rate_init=1000"):
+    with pytest.warns(
+        DivergenceWarning, match=r"Training diverged: the loss was (inf|nan) in epoch \d+.*learning_rate_init=1000"
+    ):
         reg = diverging().fit(inputs, targets["one output"])
 
     assert np.isfinite(reg.coef_).all()
@@ -269,7 +269,8 @@ def test_divergence_restores_the_best_validation_score_under_early_stopping(inpu
 
 def test_divergence_in_the_first_epoch_is_an_error_with_remedies(inputs, targets):
     with pytest.raises(
-        DivergenceError, match=r"non-finite parameter weights.*first epoch: scale X \(StandardScaler\), or lower learning_rate_init=1000"
+        DivergenceError,
+        match=r"non-finite parameter weights.*first epoch: scale X \(StandardScaler\), or lower learning_rate_init=1000",
     ):
         diverging(batch_size=1).fit(inputs * 1e3, targets["one output"])
 
@@ -394,7 +395,9 @@ def test_an_interruption_keeps_the_steps_that_were_done(inputs, targets, monkeyp
 
 
 @pytest.mark.parametrize(("k", "n_rows_seen", "n_epochs"), [(10, 90, 2), (8, 70, 1), (4, 30, 1), (1, 0, 0)])
-def test_an_interrupted_epoch_is_logged_where_it_learnt_something(inputs, targets, monkeypatch, k, n_rows_seen, n_epochs):
+def test_an_interrupted_epoch_is_logged_where_it_learnt_something(
+    inputs, targets, monkeypatch, k, n_rows_seen, n_epochs
+):
     interrupt_step(monkeypatch, k)
 
     reg = interrupted(MLPRegressor(**PARAMETERS), inputs, targets["one output"])
@@ -496,7 +499,9 @@ def test_early_stopping_ends_with_the_best_epochs_weights(inputs, targets, kind)
 def test_the_running_statistics_of_batch_normalization_are_restored_with_the_weights(inputs, targets):
     X, y, X_val, y_val = inputs[:50], targets["one output"][:50], inputs[50:], targets["one output"][50:]
     reg = MLPRegressor(
-        early_stopping=True, normalization="batch", **(SGD | {"learning_rate_init": 0.2, "max_iter": 30, "batch_size": 10})
+        early_stopping=True,
+        normalization="batch",
+        **(SGD | {"learning_rate_init": 0.2, "max_iter": 30, "batch_size": 10}),
     )
 
     fit(reg, X, y, X_val=X_val, y_val=y_val)

@@ -25,7 +25,10 @@ def history():
 
 
 def test_rows_hold_what_is_said_about_epochs_and_nothing_about_batches(history):
-    assert history_rows(history) == [{"epoch": 1, "train_loss": 3.0}, {"epoch": 2, "train_loss": 2.0, "valid_loss": 2.5}]
+    assert history_rows(history) == [
+        {"epoch": 1, "train_loss": 3.0},
+        {"epoch": 2, "train_loss": 2.0, "valid_loss": 2.5},
+    ]
 
 
 def test_a_column_skips_the_epochs_that_lack_it(history):

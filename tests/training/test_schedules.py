@@ -131,7 +131,9 @@ def test_other_schedules_let_training_end_when_patience_runs_out(name):
 # -------------------------------------------------------------------------------------------- plateau
 
 
-@pytest.mark.parametrize(("patience", "n_without_gain", "n_cuts"), [(10, 4, 0), (10, 5, 1), (10, 10, 2), (1, 1, 1), (5, 4, 2)])
+@pytest.mark.parametrize(
+    ("patience", "n_without_gain", "n_cuts"), [(10, 4, 0), (10, 5, 1), (10, 10, 2), (1, 1, 1), (5, 4, 2)]
+)
 def test_plateau_divides_by_ten_after_every_half_of_the_patience(patience, n_without_gain, n_cuts):
     schedule = SCHEDULES["plateau"](RATE, N_EPOCHS, patience=patience)
 
@@ -172,9 +174,12 @@ def test_the_log_shows_scikit_learns_inverse_scaling(table):
 
 
 def test_the_log_shows_the_rate_of_each_epochs_last_batch_under_onecycle(table):
-    clf = fit(MLPClassifier((3,), learning_rate="onecycle", learning_rate_init=RATE, batch_size=10, max_iter=10), *table)
+    clf = fit(
+        MLPClassifier((3,), learning_rate="onecycle", learning_rate_init=RATE, batch_size=10, max_iter=10), *table
+    )
 
     rates = logged_rates(clf)
+
     # Three batches an epoch: the peak is at epoch 3, so the last batch of epoch 2 and of epoch 3 lie beside it.
     def between(start, end, done):
         return end + (start - end) * (1 + math.cos(math.pi * done)) / 2

@@ -55,7 +55,9 @@ class ScikitLearnsCount:
 
 
 @settings(deadline=None)
-@given(values=VALUES, tol=st.sampled_from([0.0, 1e-4, 0.1, 0.5]), patience=st.integers(1, 5), early_stopping=st.booleans())
+@given(
+    values=VALUES, tol=st.sampled_from([0.0, 1e-4, 0.1, 0.5]), patience=st.integers(1, 5), early_stopping=st.booleans()
+)
 def test_every_sequence_is_counted_as_scikit_learn_counts_it(values, tol, patience, early_stopping):
     rule = StoppingRule(tol, patience, "score" if early_stopping else "loss")
     reference = ScikitLearnsCount(tol, patience, early_stopping)
@@ -111,7 +113,9 @@ def test_it_says_why_it_ends_in_scikit_learns_words(monitor, subject):
 def test_training_ends_at_the_epoch_that_its_own_curve_says(rng, tol):
     X, y = rng.normal(size=(40, 3)), np.arange(40) % 2
 
-    clf = MLPClassifier((4,), tol=tol, n_iter_no_change=3, learning_rate_init=0.05, max_iter=500, random_state=0).fit(X, y)
+    clf = MLPClassifier((4,), tol=tol, n_iter_no_change=3, learning_rate_init=0.05, max_iter=500, random_state=0).fit(
+        X, y
+    )
 
     reference = ScikitLearnsCount(tol, 3, early_stopping=False)
     for loss in clf.loss_curve_[:-1]:
@@ -127,7 +131,12 @@ def test_early_stopping_ends_at_the_epoch_that_its_scores_say(rng):
     y = X @ [1.0, -2.0, 0.5]
 
     reg = MLPRegressor(
-        hidden_layer_sizes=(6,), early_stopping=True, tol=0.05, n_iter_no_change=3, learning_rate_init=0.03, random_state=0
+        hidden_layer_sizes=(6,),
+        early_stopping=True,
+        tol=0.05,
+        n_iter_no_change=3,
+        learning_rate_init=0.03,
+        random_state=0,
     ).fit(X, y)
 
     reference = ScikitLearnsCount(0.05, 3, early_stopping=True)

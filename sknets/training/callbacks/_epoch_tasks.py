@@ -19,7 +19,9 @@ class EpochTasks(Callback):
         Called at the end of training with what ``begin`` returned for an epoch that did not come any more.
     """
 
-    def __init__(self, begin: Callable[[Any], Any], end: Callable[[Any, Any], bool], close: Callable[[Any], None]) -> None:
+    def __init__(
+        self, begin: Callable[[Any], Any], end: Callable[[Any, Any], bool], close: Callable[[Any], None]
+    ) -> None:
         self.begin = begin
         self.end = end
         self.close = close
