@@ -153,7 +153,7 @@ class MLPRegressor(BaseMLP, BaseNetworkRegressor):
     >>> import numpy as np
     >>> from sknets import MLPRegressor
     >>> X = np.linspace(-3, 3, 200).reshape(-1, 1)
-    >>> reg = MLPRegressor((30,), activation="tanh", solver="lbfgs", max_iter=500, random_state=0)
+    >>> reg = MLPRegressor(hidden_layer_sizes=(30,), activation="tanh", solver="lbfgs", max_iter=500, random_state=0)
     >>> reg.fit(X, np.sin(X[:, 0])).score(X, np.sin(X[:, 0])) > 0.99
     True
     """

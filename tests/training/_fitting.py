@@ -1,4 +1,4 @@
-"""What several tests of the engine need: fits without the warning that they were short, and plans without estimators."""
+"""What several tests of the engine need: fits without the warning that they were short, plans without estimators."""
 
 import warnings
 
@@ -28,6 +28,11 @@ def fit(estimator, *data, **more):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Stochastic Optimizer: Maximum iterations", ConvergenceWarning)
         return estimator.fit(*data, **more)
+
+
+def dense_layers(module):
+    """The linear layers from the input to the output."""
+    return [layer for layer in module.modules() if isinstance(layer, torch.nn.Linear)]
 
 
 def make_recipe(n_inputs=3, n_outputs=1, hidden=(4,), **changes):

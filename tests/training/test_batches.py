@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -69,7 +71,7 @@ def test_edges_are_scikit_learns_batches(n_rows, batch_size):
 
     edges = order_of(n_rows, batch_size).edges()
 
-    assert [slice(start, end) for start, end in zip(edges, edges[1:], strict=False)] == expected
+    assert [slice(start, end) for start, end in pairwise(edges)] == expected
 
 
 @pytest.mark.parametrize(

@@ -117,9 +117,9 @@ def test_a_single_row_gives_its_own_value(X, Y):
 
 
 def test_a_column_far_from_zero_costs_no_digits(rng):
-    X = rng.normal(size=(N_ROWS, 2)) + [1e8, 0]
-    offsets = X - [1e8, 0]
-    y = offsets @ [2.0, -1.0]
+    far = np.array([1e8, 0.0])
+    X = rng.normal(size=(N_ROWS, 2)) + far
+    y = (X - far) @ [2.0, -1.0]
 
     reg = LinearRegression().fit(X, y)
 

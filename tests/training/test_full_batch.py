@@ -9,6 +9,7 @@ from skorch.callbacks import Callback
 from sknets import LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor
 from sknets.exceptions import DivergenceError
 from sknets.training import _net as net_module
+from tests.training._fitting import dense_layers
 
 N_ROWS = 60
 
@@ -252,7 +253,7 @@ class Recorder(Callback):
         self.seen, self.last = seen, last
 
     def on_epoch_end(self, net, **kwargs):
-        self.seen.append(net.module_.linear_layers[0].weight.detach().clone())
+        self.seen.append(dense_layers(net.module_)[0].weight.detach().clone())
         if len(self.seen) == self.last:
             raise KeyboardInterrupt
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from sknets import LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor, Perceptron
 from sknets.exceptions import DeviceMovedWarning
-from tests.training._fitting import fit
+from tests.training._fitting import dense_layers, fit
 
 
 @pytest.fixture
@@ -363,7 +363,7 @@ def test_frozen_layers_stay_as_they_are(table, at, solver):
 
     class Record(skorch_callbacks.Callback):
         def on_epoch_end(self, net, **kwargs):
-            seen.append(net.module_.linear_layers[0].weight.detach().clone())
+            seen.append(dense_layers(net.module_)[0].weight.detach().clone())
 
     fit(mlp(skorch_callbacks.Freezer("0.*", at=at), Record(), solver=solver), *table)
 

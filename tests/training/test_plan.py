@@ -6,7 +6,7 @@ from sknets import MLPClassifier, MLPRegressor
 from sknets.nn import MLP
 from sknets.training import LOSSES, Penalty, SolverSpec, make_net, train
 from sknets.training._gradient_descent import _PenaltyGradient
-from tests.training._fitting import fit, make_plan, make_recipe
+from tests.training._fitting import dense_layers, fit, make_plan, make_recipe
 
 PENALTIES = [
     Penalty(l2=0.7),
@@ -68,7 +68,7 @@ def test_training_descends_the_penalised_loss_and_reports_it(rng, penalty):
     for epoch in range(2):
         total = 0.0
         for rows in (slice(0, 8), slice(8, 16), slice(16, 20)):
-            matrices = [layer.weight for layer in reference.linear_layers]
+            matrices = [layer.weight for layer in dense_layers(reference)]
             n_rows = len(inputs[rows])
             loss = 0.5 * (reference(inputs[rows]) - targets[rows]).square().sum(1).mean()
             loss = loss + penalty_by_definition(penalty, matrices, n_rows)

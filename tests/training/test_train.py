@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
 from skorch.callbacks import Callback
 
 from sknets import MLPClassifier, MLPRegressor
@@ -54,14 +55,15 @@ def test_a_plan_leaves_its_rows_and_penalty_alone(rng):
 
 @pytest.mark.parametrize("parameters", [{}, {"dropout": 0.5}, {"early_stopping": True}, {"normalization": "batch"}])
 def test_neither_numpys_nor_torchs_own_generator_is_moved(table, parameters):
-    torch_before, (_, keys, position, *_) = torch.get_rng_state(), np.random.get_state()
+    numpys_own = check_random_state(None)
+    torch_before, (_, keys, position, *_) = torch.get_rng_state(), numpys_own.get_state()
 
     clf = fit(MLPClassifier((4,), max_iter=3, random_state=0, **parameters), *table)
     clf.predict(table[0])
 
     assert torch.equal(torch.get_rng_state(), torch_before)
-    np.testing.assert_array_equal(np.random.get_state()[1], keys)
-    assert np.random.get_state()[2] == position
+    np.testing.assert_array_equal(numpys_own.get_state()[1], keys)
+    assert numpys_own.get_state()[2] == position
 
 
 @pytest.mark.parametrize("parameters", [{}, {"dropout": 0.5}, {"early_stopping": True}, {"solver": "sgd"}])

@@ -6,7 +6,7 @@ from skorch.callbacks import Callback
 
 from sknets.training import train
 from sknets.training.callbacks import EpochTasks
-from tests.training._fitting import make_plan, make_recipe
+from tests.training._fitting import dense_layers, make_plan, make_recipe
 
 
 class Listener:
@@ -86,10 +86,10 @@ def test_an_epoch_that_was_begun_and_did_not_end_is_closed(rng):
 def test_the_net_shows_the_epochs_weights_to_the_listener(rng):
     seen = []
     listener = Listener()
-    listener.end = lambda net, task: seen.append(net.module_.linear_layers[0].weight.detach().numpy().copy())
+    listener.end = lambda net, task: seen.append(dense_layers(net.module_)[0].weight.detach().numpy().copy())
 
     net = run(listener, rng)
 
     assert len(seen) == 4
-    np.testing.assert_array_equal(seen[-1], net.module_.linear_layers[0].weight.detach().numpy())
+    np.testing.assert_array_equal(seen[-1], dense_layers(net.module_)[0].weight.detach().numpy())
     assert not np.array_equal(seen[0], seen[-1])
