@@ -32,6 +32,7 @@ from sknets.training import (
     StoppingSpec,
     TrainingPlan,
     column,
+    get_solver,
     history_rows,
     make_net,
     split_off_validation,
@@ -242,8 +243,11 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         return plan, net
 
     def _make_recipe(self, rows: PreparedRows, net: InMemoryNet | None, seed: int, watches_score: bool) -> Recipe:
+        solver = self._solver_spec()
         if net is None:
             device = resolve_device(self.device)
+            if get_solver(solver.solver).runs_on_cpu:
+                device = torch.device("cpu")
             precision = resolve_precision(self.precision, rows.X.dtype, device)
         else:
             device, precision = torch.device(net.device), net.recipe.precision
@@ -251,7 +255,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             module=self._module_spec(self.n_outputs_) if net is None else net.recipe.module,
             loss=self._loss_spec(),
             penalty=self._penalty(rows.weight_sum, rows.weight_sum / len(rows.targets)),
-            solver=self._solver_spec(),
+            solver=solver,
             schedule=self._schedule_spec(),
             stopping=self._stopping_spec(watches_score),
             score="r2" if is_regressor(self) else "accuracy",

@@ -13,15 +13,8 @@ VALID_STYLE = {"color": "#D55E00", "linestyle": "--"}
 SCORE_STYLE = {"color": "#007A59", "linestyle": "-."}
 BEST_STYLE = {"color": "0.35", "linestyle": ":"}
 
-# Where a legend may stand, the best place for falling losses and rising scores first: left and lower edge, in parts of
-# the axes' width and height.
-LEGEND_PLACES = {
-    f"{row} {column}": (left, bottom)
-    for column, left in {"right": 0.58, "center": 0.29, "left": 0.0}.items()
-    for row, bottom in {"center": 0.35, "upper": 0.7, "lower": 0.0}.items()
-    if (row, column) != ("center", "center")
-}
-LEGEND_WIDTH, LEGEND_HEIGHT = 0.42, 0.3
+# Free space above the curves, in parts of their height: room for a legend of two lines.
+HEADROOM = 0.25
 
 # Up to this many epochs each is marked: a line of one or two points is hard to see.
 MOST_MARKED_EPOCHS = 12
@@ -174,32 +167,25 @@ class TrainingCurveDisplay:
             self.score_ax_.tick_params(axis="y", labelcolor=color)
 
     def _draw_legend(self):
-        # Always on the upper axes, whose curve would be drawn over it otherwise.
         if self.score_ax_ is None:
-            self.ax_.legend(handles=self.line_, loc="best", framealpha=1)
-        else:
-            self.score_ax_.legend(handles=self.line_, loc=_emptiest_place(self.ax_, self.line_), framealpha=1)
+            self.ax_.legend(loc="best")
+            return
+        # "best" would see the curves of one of the two axes only, so room is made for the legend.
+        _add_headroom(self.ax_, [self.train_loss, self.valid_loss])
+        _add_headroom(self.score_ax_, [self.valid_score])
+        low, high = self.score_ax_.get_ylim()
+        # No score is above 1.
+        self.score_ax_.set_yticks([tick for tick in self.score_ax_.get_yticks() if low <= tick <= min(high, 1)])
+        # On the upper axes, whose curve would be drawn over it otherwise.
+        self.score_ax_.legend(handles=self.line_, loc="upper center", ncols=2)
 
 
-def _emptiest_place(ax, lines):
-    """Return where a legend covers least of the lines; matplotlib's "best" sees those of one of two axes only."""
-    paths = [_path_in_axes(ax, line) for line in lines]
-    x, y = np.concatenate([path[1:] for path in paths]).T
-    lengths = np.concatenate([np.hypot(*np.diff(path, axis=0).T) for path in paths])
-
-    def covered_length(place):
-        left, bottom = LEGEND_PLACES[place]
-        is_covered = (x >= left) & (x <= left + LEGEND_WIDTH) & (y >= bottom) & (y <= bottom + LEGEND_HEIGHT)
-        return np.nansum(lengths[is_covered])
-
-    return min(LEGEND_PLACES, key=covered_length)
-
-
-def _path_in_axes(ax, line):
-    """Return points along a line, in parts of the width and height of ``ax``, of shape (n_points, 2)."""
-    line.axes.get_xlim()  # matplotlib fits its scales only when it is asked for them
-    points = line.get_path().interpolated(20).vertices
-    return ax.transAxes.inverted().transform(line.get_transform().transform(points))
+def _add_headroom(ax, curves):
+    values = np.concatenate([curve for curve in curves if curve is not None])
+    finite = values[np.isfinite(values)]  # a training that diverged ends with infinity or NaN
+    if len(finite):
+        ax.update_datalim([(1, finite.max() + HEADROOM * np.ptp(finite))])
+        ax.autoscale_view()
 
 
 def _last_step(estimator):

@@ -223,7 +223,7 @@ class LinearRegression(BaseLinear, BaseNetworkRegressor):
         return "lbfgs" if self.positive or self._has_absolute_penalty() else "exact"
 
     def _loss_spec(self) -> LossSpec:
-        return LossSpec("squared_error")
+        return LossSpec("mean_squared_error")
 
     def _penalty(self, weight_sum: float, mean_weight: float) -> Penalty:
         # Ridge's objective divided by n, and those of Lasso and ElasticNet times 2, have the mean squared error

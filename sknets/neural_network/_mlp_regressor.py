@@ -8,15 +8,7 @@ from sknets._parameter_checks import Interval, Real, StrOptions, store_parameter
 from sknets._sklearn_compat import fit_context, with_callbacks
 from sknets.base import BaseNetworkRegressor, available_unless
 from sknets.neural_network._mlp import MLP_CONSTRAINTS, BaseMLP
-from sknets.training import LossSpec
-
-REGRESSION_LOSSES = {
-    "squared_error": "half_squared_error",
-    "poisson": "poisson",
-    "absolute_error": "absolute_error",
-    "huber": "huber",
-    "quantile": "quantile",
-}
+from sknets.training import REGRESSION_LOSSES, LossSpec
 
 
 class MLPRegressor(BaseMLP, BaseNetworkRegressor):
@@ -294,7 +286,7 @@ class MLPRegressor(BaseMLP, BaseNetworkRegressor):
 
     def _loss_spec(self) -> LossSpec:
         arguments = {"quantile": float(self.quantile)} if self.loss == "quantile" else {}
-        return LossSpec(REGRESSION_LOSSES[self.loss], arguments)
+        return LossSpec(self.loss, arguments)
 
     def _check_targets(self, targets: np.ndarray) -> None:
         if self.loss == "poisson" and targets.min() < 0:

@@ -2,7 +2,7 @@
 
 from sknets.training._batches import SparseRows
 from sknets.training._history import column, history_rows
-from sknets.training._losses import LOSSES
+from sknets.training._losses import LOSSES, REGRESSION_LOSSES
 from sknets.training._net import InMemoryNet
 from sknets.training._plan import (
     LossSpec,
@@ -23,6 +23,7 @@ from sknets.training._validation_split import split_off_validation
 __all__ = [
     "GRADIENT_SOLVERS",
     "LOSSES",
+    "REGRESSION_LOSSES",
     "SCHEDULES",
     "SOLVERS",
     "InMemoryNet",

@@ -150,7 +150,7 @@ class _LinearPass:
         """Return outputs of shape (n, n_outputs) that gradients can be taken of."""
         weight = self.weight.detach()
         if isinstance(inputs, SparseRows):
-            product = torch.from_numpy(inputs.matrix[rows] @ weight.T.double().cpu().numpy()).to(weight)
+            product = torch.from_numpy(inputs.matrix[rows] @ weight.T.cpu().double().numpy()).to(weight)
             outputs = product if self.bias is None else product + self.bias.detach()
         else:
             transposed = weight @ inputs[rows].T  # (n_outputs, n)
@@ -160,7 +160,7 @@ class _LinearPass:
     def backward(self, inputs: torch.Tensor | SparseRows, rows: slice, slope: torch.Tensor) -> None:
         """Add the parameters' gradients, given the loss's gradient ``slope`` of shape (n, n_outputs)."""
         if isinstance(inputs, SparseRows):
-            product = inputs.matrix[rows].T @ slope.double().cpu().numpy()
+            product = inputs.matrix[rows].T @ slope.cpu().double().numpy()
             gradient = torch.from_numpy(np.ascontiguousarray(product.T)).to(self.weight)
         else:
             gradient = slope.T @ inputs[rows]
@@ -276,13 +276,13 @@ class _ColumnScaling:
 def _column_statistics(train: Rows) -> tuple[np.ndarray, np.ndarray]:
     """Return each column's weighted mean and standard deviation."""
     n_rows = len(train)
-    share = np.full(n_rows, 1.0 / n_rows) if train.weights is None else train.weights.double().cpu().numpy() / n_rows
+    share = np.full(n_rows, 1.0 / n_rows) if train.weights is None else train.weights.cpu().double().numpy() / n_rows
     if isinstance(train.inputs, SparseRows):
         matrix = train.inputs.matrix
         mean = matrix.T @ share
         variance = matrix.multiply(matrix).T @ share - mean**2
     else:
-        inputs = train.inputs.double().cpu().numpy()
+        inputs = train.inputs.cpu().double().numpy()
         mean = share @ inputs
         variance = share @ (inputs - mean) ** 2
     return mean, np.sqrt(variance.clip(min=0))

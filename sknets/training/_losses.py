@@ -1,4 +1,4 @@
-"""Losses by name. A new one is one class and one line in LOSSES.
+"""Losses by name. A new one is one class and one line in LOSSES; regressors offer it when it says so.
 
 Each takes a network's raw outputs. ``rows`` gives one loss per row; called as a module, a loss gives the weighted mean
 over rows, by the fused kernel where there are no weights.
@@ -14,6 +14,9 @@ class Loss(nn.Module):
 
     #: Turns raw outputs into predictions: class probabilities or expected values.
     link = "identity"
+
+    #: Whether regressors offer it under its name in LOSSES.
+    is_for_regressors = False
 
     def rows(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Return one loss per row, of shape (n,)."""
@@ -68,7 +71,7 @@ class BinaryCrossEntropy(Loss):
         return targets * (1 - self.label_smoothing) + 0.5 * self.label_smoothing if self.label_smoothing else targets
 
 
-class SquaredError(Loss):
+class MeanSquaredError(Loss):
     """Squared error, summed over outputs."""
 
     def rows(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -78,8 +81,10 @@ class SquaredError(Loss):
         return _times_columns(functional.mse_loss(outputs, targets), outputs)
 
 
-class HalfSquaredError(SquaredError):
+class HalfSquaredError(MeanSquaredError):
     """Half the squared error, summed over outputs, as in scikit-learn's perceptrons."""
+
+    is_for_regressors = True
 
     def rows(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         return 0.5 * super().rows(outputs, targets)
@@ -91,6 +96,8 @@ class HalfSquaredError(SquaredError):
 class HalfPoissonDeviance(Loss):
     """Half the Poisson deviance; outputs are logarithms of the expected counts."""
 
+    is_for_regressors = True
+
     link = "exp"
 
     def rows(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -100,6 +107,8 @@ class HalfPoissonDeviance(Loss):
 
 class AbsoluteError(Loss):
     """Absolute error, summed over outputs; its optimum is the conditional median."""
+
+    is_for_regressors = True
 
     def rows(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         return (outputs - targets).abs().sum(1)
@@ -111,6 +120,8 @@ class Huber(Loss):
     P. J. Huber, Robust Estimation of a Location Parameter, Annals of Mathematical Statistics 35, 1964.
     """
 
+    is_for_regressors = True
+
     def rows(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         return functional.huber_loss(outputs, targets, reduction="none").sum(1)
 
@@ -120,6 +131,8 @@ class Quantile(Loss):
 
     R. Koenker, G. Bassett, Regression Quantiles, Econometrica 46, 1978.
     """
+
+    is_for_regressors = True
 
     def __init__(self, quantile: float = 0.5) -> None:
         super().__init__()
@@ -153,11 +166,14 @@ def _times_columns(mean: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
 LOSSES: dict[str, type[Loss]] = {
     "cross_entropy": CrossEntropy,
     "binary_cross_entropy": BinaryCrossEntropy,
-    "squared_error": SquaredError,
-    "half_squared_error": HalfSquaredError,
+    "mean_squared_error": MeanSquaredError,
+    "squared_error": HalfSquaredError,
     "poisson": HalfPoissonDeviance,
     "absolute_error": AbsoluteError,
     "huber": Huber,
     "quantile": Quantile,
     "perceptron": PerceptronLoss,
 }
+
+#: Names that the regressors offer.
+REGRESSION_LOSSES = tuple(name for name, loss in LOSSES.items() if loss.is_for_regressors)

@@ -25,6 +25,8 @@ class Solver:
     has_fused_kernel : bool
     decays_weights : bool
         Whether the L2 penalty acts on the weights directly instead of through the loss (AdamW).
+    runs_on_cpu : bool
+        Whether the work is done on the CPU whatever device was asked for.
     """
 
     optimizer: type[torch.optim.Optimizer] | None
@@ -32,6 +34,7 @@ class Solver:
     translate: Callable[[dict[str, Any]], dict[str, Any]] = lambda hyper: {}
     has_fused_kernel: bool = False
     decays_weights: bool = False
+    runs_on_cpu: bool = False
 
 
 def _sgd(hyper: dict[str, Any]) -> dict[str, Any]:
@@ -52,8 +55,8 @@ SOLVERS: dict[str, Solver] = {
     "adadelta": Solver(torch.optim.Adadelta),
     "rmsprop": Solver(torch.optim.RMSprop),
     "lbfgs": Solver(None, method="full_batch"),
-    "exact": Solver(None, method="closed_form"),
-    "perceptron": Solver(None, method="perceptron_rule"),
+    "exact": Solver(None, method="closed_form", runs_on_cpu=True),
+    "perceptron": Solver(None, method="perceptron_rule", runs_on_cpu=True),
 }
 
 #: Names that the estimators offer as stochastic solvers.

@@ -211,17 +211,51 @@ def test_a_single_epoch_is_drawn_as_a_point_over_a_whole_number(table, figures):
     assert [tick for tick in display.ax_.get_xticks() if 0.9 < tick < 1.1] == [1]
 
 
-@pytest.mark.parametrize("valid_loss", [np.linspace(0.9, 0.1, 30), np.linspace(0.5, 0.8, 30)])
-def test_the_legend_covers_no_curve_where_there_is_room(valid_loss, figures):
-    rising = np.linspace(0.5, 1, 30) ** 0.1
-    display = TrainingCurveDisplay(
-        epochs=np.arange(1, 31), train_loss=np.linspace(0.9, 0, 30) ** 2, valid_loss=valid_loss, valid_score=rising
-    )
+def crossing_curves(**changes):
+    """Curves that leave no room for a legend between them."""
+    epochs = np.arange(1, 31)
+    curves = {
+        "epochs": epochs,
+        "train_loss": np.linspace(1, 0, 30),
+        "valid_loss": np.linspace(0, 1, 30),
+        "valid_score": 0.5 + 0.5 * np.sin(epochs),
+    }
+    return TrainingCurveDisplay(**(curves | changes))
 
-    display.plot()
+
+def test_the_legend_covers_no_curve(figures):
+    display = crossing_curves().plot()
 
     display.figure_.canvas.draw()
-    box = display.score_ax_.get_legend().get_window_extent()
+    legend_box = display.score_ax_.get_legend().get_window_extent()
     for line in display.line_:
-        points = line.get_transform().transform(line.get_xydata())
-        assert not box.count_contains(points)
+        assert not legend_box.count_contains(line.get_transform().transform(line.get_xydata()))
+
+
+def test_no_score_above_one_is_on_the_scale(figures):
+    ticks = crossing_curves(valid_score=np.full(30, 0.99)).plot().score_ax_.get_yticks()
+
+    assert len(ticks) > 1
+    assert max(ticks) <= 1
+
+
+@pytest.mark.parametrize("name", ["train_loss", "valid_loss", "valid_score"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_training_that_diverged_is_drawn_as_far_as_it_is_finite(name, value, figures):
+    curve = np.linspace(0.2, 0.9, 30)
+    curve[-1] = value
+
+    display = crossing_curves(**{name: curve}).plot()
+
+    display.figure_.canvas.draw()
+    assert display.ax_.get_ylim()[1] < 2
+    assert display.score_ax_.get_ylim()[1] < 2
+
+
+def test_a_loss_may_be_shown_on_a_logarithmic_scale(figures):
+    display = crossing_curves().plot()
+
+    display.ax_.set_yscale("log")
+
+    display.figure_.canvas.draw()
+    assert display.ax_.get_ylim()[0] > 0
