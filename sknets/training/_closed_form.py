@@ -33,7 +33,7 @@ def solve_exactly(net: "InMemoryNet", train: Rows, validation: Rows | None, n_ep
         layer.weight.copy_(torch.from_numpy(np.ascontiguousarray(coefficients.T)))
         if has_bias:
             layer.bias.copy_(torch.from_numpy(intercept))
-    loss, _ = net.evaluate(train)
+    loss = net.mean_loss(net.outputs(train.inputs), train)
     if ridge:
         loss += ridge / len(train) * float(layer.weight.detach().square().sum())
     net.has_converged = True

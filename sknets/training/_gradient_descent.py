@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 def descend(net: "InMemoryNet", train: Rows, validation: Rows | None, n_epochs: int) -> None:
     """Train ``net`` for at most ``n_epochs`` epochs and leave it with its best, or its last finite, weights."""
     descent = _Descent(net, train)
-    last_finite = net.snapshot()
+    net.last_finite = net.snapshot()
     for epoch in range(n_epochs):
         net.begin_epoch()
         loss = descent.run_pass()
         weights = net.snapshot()
         if not (math.isfinite(loss) and weights.is_finite()):
-            _end_diverged(net, loss, epoch, last_finite, validation)
+            _end_diverged(net, loss, epoch, validation)
             break
-        last_finite = weights
+        net.last_finite = weights
         if net.end_epoch(loss, validation, len(train), net.optimizer_.param_groups[0]["lr"]):
             break
         if not _may_go_on(net):
@@ -41,15 +41,19 @@ class _Descent:
         self.net = net
         tensors = [train.inputs, train.targets, train.weights]
         self.batches = EpochBatches(tensors, net.order, merge_last_single=net.has_batch_normalization)
-        self.parameters = [parameter for parameter in net.module_.parameters() if parameter.requires_grad]
+        self.parameters = list(net.module_.parameters())
         self.penalty = _PenaltyGradient(net.penalised_weights, net.loss_penalty) if net.loss_penalty else None
+        self.rate: float | None = None
         self.is_listened_to = net.hooks("on_batch_begin", "on_batch_end", "on_grad_computed")
 
     def run_pass(self) -> float:
         """Step through all batches once and return their mean loss, penalty included."""
         log = _PassLog(self.batches.sizes)
         self.net.module_.train()
-        self.net.set_learning_rate(self.net.schedule.rate_at(self.net.epochs_of_fit))
+        if self.penalty is not None and self.net.callbacks_:
+            # A callback may have frozen or thawed a layer.
+            self.penalty = _PenaltyGradient(self.net.penalised_weights, self.net.loss_penalty)
+        self._set_rate(self.net.epochs_of_fit)
         try:
             self._step_through(log)
         except KeyboardInterrupt:
@@ -59,12 +63,19 @@ class _Descent:
         self.net.epochs_of_fit += 1
         return log.mean_loss()
 
+    def _set_rate(self, progress: float) -> None:
+        """Follow the schedule, and leave the optimizer's rate to callbacks where the schedule does not move."""
+        rate = self.net.schedule.rate_at(progress)
+        if rate != self.rate:
+            self.rate = rate
+            self.net.set_learning_rate(rate)
+
     def _step_through(self, log: "_PassLog") -> None:
         net, parameters, penalty, step = self.net, self.parameters, self.penalty, self.net.optimizer_.step
         is_listened_to, schedule = self.is_listened_to, self.net.schedule
         for index, (inputs, targets, sample_weights) in enumerate(self.batches.next_epoch()):
             if schedule.per_batch:
-                net.set_learning_rate(schedule.rate_at(net.epochs_of_fit + index / len(log.sizes)))
+                self._set_rate(net.epochs_of_fit + index / len(log.sizes))
             if is_listened_to:
                 net.notify("on_batch_begin", batch=(inputs, targets), training=True)
             for parameter in parameters:
@@ -138,9 +149,9 @@ def _may_go_on(net: "InMemoryNet") -> bool:
     return goes_on
 
 
-def _end_diverged(net: "InMemoryNet", loss: float, epoch: int, last_finite: Any, validation: Rows | None) -> None:
+def _end_diverged(net: "InMemoryNet", loss: float, epoch: int, validation: Rows | None) -> None:
     """Give the last finite weights back; raise where nothing was learnt before the loss went astray."""
-    net.restore(last_finite)
+    net.restore_last_finite()
     # The optimizer's moments are not finite either.
     net.initialize_optimizer()
     if epoch == 0:

@@ -44,6 +44,11 @@ DEFAULT_BATCH_SIZE = 200
 # Numbers in the widest tensor of one forward pass over rows that are not trained on.
 MAX_PASS_ELEMENTS = 2**25
 
+NET_IS_OWNED = (
+    "The net of an sknets estimator trains on the rows that its estimator prepares. Call fit or partial_fit of the "
+    "estimator instead of its net_"
+)
+
 METHODS = {
     "gradient": descend,
     "full_batch": minimise,
@@ -85,6 +90,7 @@ class InMemoryNet(NeuralNet):
         self.random = random
         self.rule = StoppingRule(recipe.stopping.tol, recipe.stopping.patience, recipe.stopping.monitor)
         self.best_snapshot: Snapshot | None = None
+        self.last_finite: Snapshot | None = None
         self.rows_seen = 0
         self.n_iter = 0
         self.final_loss = math.nan
@@ -140,13 +146,14 @@ class InMemoryNet(NeuralNet):
         """Return the mean loss of one batch, without penalty."""
         return self.criterion_(y_pred, y_true.to(y_pred.device))
 
+    def fit(self, X: Any, y: Any = None, **fit_params: Any) -> "InMemoryNet":
+        """Refuse: skorch would throw the estimator's weights away first."""
+        raise TypeError(f"{NET_IS_OWNED}; got {type(X).__name__}.")
+
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> "InMemoryNet":
         """Run the recipe's method for at most ``epochs`` epochs over a RowsDataset."""
         if not isinstance(X, RowsDataset):
-            raise TypeError(
-                "The net of an sknets estimator trains on the rows that its estimator prepares; got "
-                f"{type(X).__name__}. Call fit or partial_fit of the estimator instead of its net_."
-            )
+            raise TypeError(f"{NET_IS_OWNED}; got {type(X).__name__}.")
         validation: RowsDataset | None = fit_params.get("validation")
         self.epoch_data = {"dataset_train": X, "dataset_valid": validation}
         self.n_iter = 0
@@ -157,9 +164,13 @@ class InMemoryNet(NeuralNet):
             method(self, X.rows, validation.rows if validation else None, self.max_epochs if epochs is None else epochs)
         except KeyboardInterrupt:
             self.was_interrupted = True
+            self._close_interrupted_epoch(len(X.rows))
+            if not self.snapshot().is_finite():
+                self.restore_last_finite()
             self.restore_best()
             warnings.warn("Training interrupted by user.", stacklevel=2)
         finally:
+            self.last_finite = None
             del self.epoch_data
             self.module_.eval()
         return self
@@ -238,10 +249,16 @@ class InMemoryNet(NeuralNet):
     def evaluate(self, rows: Rows) -> tuple[float, float]:
         """Return the mean loss, without penalty, and the score of ``rows``; NaN where outputs are not finite."""
         outputs = self.outputs(rows.inputs)
-        loss = float(self.criterion_(outputs, rows.targets, rows.weights))
+        loss = self.mean_loss(outputs, rows)
+        if self.hooks("on_batch_begin", "on_batch_end"):
+            self._notify_validation(outputs, rows, loss)
         if not bool(torch.isfinite(outputs).all()):
             return loss, float("nan")
         return loss, SCORES[self.recipe.score](outputs, rows, self.criterion_.link)
+
+    def mean_loss(self, outputs: torch.Tensor, rows: Rows) -> float:
+        """Return the mean loss of ``rows``, without penalty, given their outputs."""
+        return float(self.criterion_(outputs, rows.targets, rows.weights))
 
     def snapshot(self) -> Snapshot:
         """Copy the module's parameters and buffers."""
@@ -255,6 +272,11 @@ class InMemoryNet(NeuralNet):
         """Write back the weights with the best validation score, where one is watched."""
         if self.rule.monitor == "score" and self.best_snapshot is not None:
             self.restore(self.best_snapshot)
+
+    def restore_last_finite(self) -> None:
+        """Write back the weights of the last epoch whose loss and weights were finite."""
+        if self.last_finite is not None:
+            self.restore(self.last_finite)
 
     def frozen_copy(self) -> "InMemoryNet":
         """Copy the net as it is now, so that further training of this one does not change the copy."""
@@ -301,6 +323,11 @@ class InMemoryNet(NeuralNet):
         self.n_iter += 1
         self.rows_seen += n_rows
 
+    def _close_interrupted_epoch(self, n_rows: int) -> None:
+        """Close or drop the last row where an interrupt came between its steps and its end."""
+        if self.history and "seconds" not in last_row(self.history):
+            self.end_epoch_early(last_row(self.history).get("train_loss"), n_rows)
+
     def drop_epoch(self) -> None:
         """Take the open row out of the log."""
         del self.history[-1]
@@ -319,6 +346,13 @@ class InMemoryNet(NeuralNet):
         self.notify(
             "on_grad_computed", named_parameters=list(self.module_.named_parameters()), batch=batch, training=True
         )
+
+    def _notify_validation(self, outputs: torch.Tensor, rows: Rows, loss: float) -> None:
+        """Show callbacks that listen to batches the validation rows as one batch."""
+        batch = (rows.inputs, rows.targets)
+        self.notify("on_batch_begin", batch=batch, training=False)
+        self.log_batch("valid", torch.tensor(loss), len(rows))
+        self.notify("on_batch_end", batch=batch, training=False, loss=torch.tensor(loss), y_pred=outputs)
 
     def log_batch(self, prefix: str, loss: torch.Tensor, n_rows: int) -> None:
         """Write one batch's loss where callbacks listen to batches."""
@@ -420,6 +454,12 @@ class InMemoryNet(NeuralNet):
 
 class ClassifierNet(InMemoryNet, NeuralNetClassifier):
     """Targets are class indices, zeros and ones, or an indicator matrix."""
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return class indices, or an indicator matrix where there are several labels."""
+        probabilities = self.predict_proba(X)
+        has_labels = self.recipe.loss.name == "binary_cross_entropy" and self.recipe.module.arguments["n_outputs"] > 1
+        return (probabilities > 0.5).astype(int) if has_labels else probabilities.argmax(axis=1)
 
 
 class RegressorNet(InMemoryNet, NeuralNetRegressor):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from sklearn.metrics import r2_score
 
@@ -23,7 +24,9 @@ def r2(outputs: torch.Tensor, rows: Rows, link: str) -> float:
     """Return the coefficient of determination."""
     predictions = outputs.exp() if link == "exp" else outputs
     weights = None if rows.weights is None else rows.weights.cpu().numpy()
-    return float(r2_score(rows.targets.cpu().numpy(), predictions.cpu().numpy(), sample_weight=weights))
+    # A diverging network's predictions may be too large to square.
+    with np.errstate(over="ignore"):
+        return float(r2_score(rows.targets.cpu().numpy(), predictions.cpu().numpy(), sample_weight=weights))
 
 
 SCORES: dict[str, Callable[[torch.Tensor, Rows, str], float]] = {"accuracy": accuracy, "r2": r2}

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from sknets._threads import SMALL_STEP_FLOPS, single_threaded
-from sknets.training._net import ClassifierNet, InMemoryNet, RegressorNet, RowsDataset
+from sknets.training._net import DEFAULT_BATCH_SIZE, ClassifierNet, InMemoryNet, RegressorNet, RowsDataset
 from sknets.training._plan import Recipe, TrainingPlan
 
 
@@ -50,7 +50,9 @@ def make_net(recipe: Recipe, random: np.random.RandomState) -> InMemoryNet:
         lr=recipe.solver.learning_rate,
         device=str(recipe.device),
         callbacks=_copies(recipe.callbacks),
-        verbose=0,
+        batch_size=recipe.batch_size or DEFAULT_BATCH_SIZE,
+        # For callbacks that print, such as PrintLog; what the estimator prints depends on its own parameter.
+        verbose=1,
         **arguments,
     ).initialize()
 
@@ -66,7 +68,17 @@ def softmax(logits: torch.Tensor) -> torch.Tensor:
     return torch.softmax(logits, dim=1)
 
 
-PREDICT_NONLINEARITIES = {"cross_entropy": softmax, "binary_cross_entropy": two_columns, "poisson": torch.exp}
+def two_sides(scores: torch.Tensor) -> torch.Tensor:
+    """Return one column of scores for each of two classes."""
+    return torch.cat([-scores, scores], dim=1) if scores.shape[1] == 1 else scores
+
+
+PREDICT_NONLINEARITIES = {
+    "cross_entropy": softmax,
+    "binary_cross_entropy": two_columns,
+    "perceptron": two_sides,
+    "poisson": torch.exp,
+}
 
 
 def _copies(callbacks: tuple[Any, ...]) -> list[Any]:

@@ -306,8 +306,9 @@ def test_sample_weights_are_routed_through_a_search(estimator, frame, labels, nu
 
     with sklearn.config_context(enable_metadata_routing=True):
         asking = clone(estimator).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
         search = GridSearchCV(
-            make_pipeline(StandardScaler(), asking), {f"{name_step(asking)}__{parameter}": [value]}, cv=2
+            make_pipeline(scaler, asking), {f"{name_step(asking)}__{parameter}": [value]}, cv=2
         )
         search.fit(frame, y, sample_weight=weights)
 

@@ -23,6 +23,9 @@ THEIRS = {
         {"penalty": "elasticnet", "alpha": 0.3, "l1_ratio": 0.0},
     ),
 }
+# scikit-learn's ElasticNet would rather be Ridge where there is no absolute penalty; its optimum is right.
+pytestmark = pytest.mark.filterwarnings("ignore:(?s).*zero l1 penalization:sklearn.exceptions.ConvergenceWarning")
+
 RELATIVE = 1e-4  # how near api.md promises the optimum to be
 
 
@@ -182,6 +185,7 @@ def test_badly_scaled_columns_do_not_stop_lbfgs(scale, rows):
 # ---------------------------------------------------------------------------------------------------------- descent
 
 
+@pytest.mark.slow
 def test_the_thermometer_by_gradient_descent():
     X, y = load_thermometer(return_X_y=True)
 
@@ -217,10 +221,12 @@ def test_one_step_of_descent_is_the_gradient_of_the_mean_squared_error(rows):
     np.testing.assert_allclose(reg.intercept_, 0.01 * 2 * y.mean(), rtol=1e-9)
 
 
-@pytest.mark.parametrize("name", THEIRS)
-@pytest.mark.parametrize(
-    ("solver", "rate"), [("sgd", 0.03), ("adam", 0.05), ("rmsprop", 0.003), ("adamax", 0.1), ("nadam", 0.05)]
-)
+DESCENTS = [("sgd", 0.03, name) for name in THEIRS]
+DESCENTS += [("adam", 0.05, "none"), ("adam", 0.05, "l1"), ("adamax", 0.1, "none"), ("nadam", 0.05, "none")]
+DESCENTS += [("rmsprop", 0.02, "none"), ("adadelta", 20.0, "none"), ("adamw", 0.05, "none")]
+
+
+@pytest.mark.parametrize(("solver", "rate", "name"), DESCENTS)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_gradient_solvers_come_near_the_optimum(solver, rate, name, rng):
     X = rng.normal(size=(100, 4))
@@ -228,8 +234,8 @@ def test_gradient_solvers_come_near_the_optimum(solver, rate, name, rng):
     theirs, parameters = THEIRS[name]
     theirs = clone(theirs).fit(X, y)
     reg = LinearRegression(
-        solver=solver, learning_rate_init=rate, learning_rate="cosine", max_iter=500, tol=0, n_iter_no_change=500, **parameters
-    )
+        solver=solver, learning_rate_init=rate, learning_rate="cosine", max_iter=400, tol=0, n_iter_no_change=400
+    ).set_params(**parameters)
 
     reg.fit(X, y)
 
@@ -240,11 +246,11 @@ def test_gradient_solvers_come_near_the_optimum(solver, rate, name, rng):
 
 def test_descent_fills_the_history(rows):
     X, y = rows
-    reg = LinearRegression(solver="adam", learning_rate_init=0.1, max_iter=2000, random_state=0).fit(X, y)
+    reg = LinearRegression(solver="adam", learning_rate_init=0.5, tol=1e-3, random_state=0).fit(X, y)
 
     assert len(reg.history_) == reg.n_iter_ > 10
     assert reg.history_[-1]["train_loss"] < 0.1 * reg.history_[0]["train_loss"]
-    assert {row["learning_rate"] for row in reg.history_} == {0.1}
+    assert {row["learning_rate"] for row in reg.history_} == {0.5}
 
 
 def test_too_few_steps_are_warned_of(rows):

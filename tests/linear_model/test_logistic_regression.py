@@ -115,7 +115,7 @@ def test_scikit_learns_other_solvers_have_the_same_optimum(solver, X, rng):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize(
-    ("solver", "rate"), [("sgd", 0.5), ("adam", 0.05), ("rmsprop", 0.01), ("adamax", 0.1), ("nadam", 0.05)]
+    ("solver", "rate"), [("sgd", 0.5), ("adam", 0.2), ("rmsprop", 0.1), ("adamax", 0.5), ("nadam", 0.2)]
 )
 def test_gradient_solvers_come_near_the_optimum(solver, rate, n_classes, X, rng):
     y = labels_for(X, n_classes, rng)

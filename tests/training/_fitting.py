@@ -40,7 +40,7 @@ def make_recipe(n_inputs=3, n_outputs=1, hidden=(4,), **changes):
     arguments = {"n_inputs": n_inputs, "hidden_sizes": hidden, "n_outputs": n_outputs, "activation": "tanh"}
     defaults = {
         "module": ModuleSpec(MLP, arguments),
-        "loss": LossSpec("half_squared_error"),
+        "loss": LossSpec("squared_error"),
         "penalty": Penalty(),
         "solver": SolverSpec("sgd", 0.1),
         "schedule": ScheduleSpec(),

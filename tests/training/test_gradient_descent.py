@@ -374,7 +374,7 @@ def test_an_interruption_keeps_the_steps_that_were_done(inputs, targets, monkeyp
     y = targets["one output"]
 
     if where == "loss":
-        interrupt_loss(monkeypatch, "half_squared_error", k)
+        interrupt_loss(monkeypatch, "squared_error", k)
     else:
         interrupt_step(monkeypatch, k)
     reg = interrupted(MLPRegressor(**PARAMETERS), inputs, y)
@@ -444,7 +444,7 @@ def test_early_stopping_restores_the_best_weights_after_an_interruption(inputs, 
 def test_an_interruption_while_validation_rows_are_scored_leaves_a_whole_log(inputs, targets, monkeypatch):
     y = targets["one output"]
     # Seven losses of training and one of validation an epoch: the sixteenth is the second validation.
-    interrupt_loss(monkeypatch, "half_squared_error", 16)
+    interrupt_loss(monkeypatch, "squared_error", 16)
 
     reg = interrupted(MLPRegressor(**PARAMETERS), inputs, y, X_val=inputs, y_val=y)
 

@@ -9,7 +9,7 @@ from sklearn.neural_network._base import LOSS_FUNCTIONS
 from sknets.training import LOSSES
 
 N_ROWS = 9
-REGRESSION = ["squared_error", "half_squared_error", "absolute_error", "huber", "quantile"]
+REGRESSION = ["mean_squared_error", "squared_error", "absolute_error", "huber", "quantile"]
 
 
 def huber(error):
@@ -22,8 +22,8 @@ def pinball(error, quantile):
 
 
 FORMULAE = {
-    "squared_error": lambda z, t: ((z - t) ** 2).sum(1),
-    "half_squared_error": lambda z, t: 0.5 * ((z - t) ** 2).sum(1),
+    "mean_squared_error": lambda z, t: ((z - t) ** 2).sum(1),
+    "squared_error": lambda z, t: 0.5 * ((z - t) ** 2).sum(1),
     "absolute_error": lambda z, t: np.abs(z - t).sum(1),
     "huber": lambda z, t: huber(z - t).sum(1),
     "quantile": lambda z, t: pinball(z - t, 0.5).sum(1),
@@ -162,19 +162,19 @@ def test_several_outputs_of_the_poisson_loss_are_summed_as_in_scikit_learn(examp
 
 
 def test_half_squared_error_of_one_output_is_scikit_learns(example):
-    outputs, targets = (array[:, :1] for array in example("half_squared_error"))
+    outputs, targets = (array[:, :1] for array in example("squared_error"))
 
-    loss = call(LOSSES["half_squared_error"](), outputs, targets)
+    loss = call(LOSSES["squared_error"](), outputs, targets)
 
     assert loss == pytest.approx(LOSS_FUNCTIONS["squared_error"](targets, outputs), rel=1e-12)
 
 
 def test_half_squared_error_of_several_outputs_has_the_gradient_that_scikit_learn_follows(example):
     # scikit-learn reports the mean over outputs but steps along (outputs - targets) / n, the gradient of the sum.
-    outputs, targets = example("half_squared_error")
+    outputs, targets = example("squared_error")
     z = torch.from_numpy(outputs).requires_grad_()
 
-    LOSSES["half_squared_error"]()(z, torch.from_numpy(targets)).backward()
+    LOSSES["squared_error"]()(z, torch.from_numpy(targets)).backward()
 
     np.testing.assert_allclose(z.grad.numpy(), (outputs - targets) / N_ROWS, rtol=1e-12)
 
@@ -198,9 +198,9 @@ def test_the_absolute_error_is_twice_the_median_s_pinball_loss(example):
 
 
 def test_the_squared_error_is_scikit_learns_per_output_summed(example):
-    outputs, targets = example("squared_error")
+    outputs, targets = example("mean_squared_error")
 
-    loss = call(LOSSES["squared_error"](), outputs, targets)
+    loss = call(LOSSES["mean_squared_error"](), outputs, targets)
 
     per_output = metrics.mean_squared_error(targets, outputs, multioutput="raw_values")
     assert loss == pytest.approx(per_output.sum(), rel=1e-12)
@@ -291,7 +291,7 @@ def test_a_count_of_zero_has_a_finite_poisson_loss_and_gradient():
         ("cross_entropy", "softmax", lambda z: softmax(z, axis=1)),
         ("binary_cross_entropy", "logistic", expit),
         ("poisson", "exp", np.exp),
-        ("squared_error", "identity", lambda z: z),
+        ("mean_squared_error", "identity", lambda z: z),
     ],
 )
 def test_the_link_names_the_function_that_makes_predictions(name, link, inverse, example):
@@ -302,6 +302,6 @@ def test_the_link_names_the_function_that_makes_predictions(name, link, inverse,
     LOSSES[name]().rows(z, torch.from_numpy(targets)).sum().backward()
 
     expected = inverse(outputs) - (np.eye(3)[targets] if name == "cross_entropy" else targets)
-    factor = 2 if name == "squared_error" else 1
+    factor = 2 if name == "mean_squared_error" else 1
     assert LOSSES[name].link == link
     np.testing.assert_allclose(z.grad.numpy(), factor * expected, rtol=1e-12)

@@ -448,7 +448,7 @@ def test_the_net_does_not_train_past_its_estimator(table, verb):
     clf = fit(mlp(), *table)
     before = clf.predict_proba(table[0])
 
-    with pytest.raises(TypeError, match=r"rows that its estimator prepares; got ndarray. Call fit or partial_fit"):
+    with pytest.raises(TypeError, match=r"Call fit or partial_fit of the estimator instead of its net_; got ndarray"):
         getattr(clf.net_, verb)(*table)
 
     np.testing.assert_array_equal(clf.predict_proba(table[0]), before)
