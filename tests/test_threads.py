@@ -4,7 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import threadpoolctl
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 
 from sknets import MLPClassifier, _threads
@@ -106,7 +108,7 @@ def test_no_block_is_counted_twice_or_forgotten(three_threads):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(enter_and_leave, range(50)))
 
-    assert _threads._holders == 0
+    assert _threads._torch_limit._n_holders == 0
 
 
 def test_a_small_fit_takes_one_thread_and_gives_the_number_back(three_threads, table):
@@ -154,7 +156,7 @@ def test_the_number_comes_back_after_a_fit_that_fails(three_threads, table):
         fit((X * 1e160, y), solver="sgd", learning_rate_init=1e300)
 
     assert torch.get_num_threads() == 3
-    assert _threads._holders == 0
+    assert _threads._torch_limit._n_holders == 0
 
 
 def test_the_number_comes_back_after_a_fit_that_is_interrupted(three_threads, table):
@@ -177,6 +179,28 @@ def test_the_callers_number_is_untouched_by_fits_in_several_threads_at_once(thre
         together = list(pool.map(fit_quietly, range(8)))
 
     assert torch.get_num_threads() == 3
-    assert _threads._holders == 0
+    assert _threads._torch_limit._n_holders == 0
     for seed, coef in enumerate(together):
         np.testing.assert_array_equal(coef, fit_quietly(seed))
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_blas_has_one_thread_in_a_fit_and_its_own_number_afterwards(table, solver):
+    class BlasThreads(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            self.seen.update(count_blas_threads())
+
+    callback = BlasThreads()
+    callback.seen = seen = set()
+
+    with threadpoolctl.threadpool_limits(2, user_api="blas"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        MLPClassifier((4,), solver=solver, max_iter=3, random_state=0, callbacks=[callback]).fit(*table)
+        after = count_blas_threads()
+
+    assert seen == {1}
+    assert after == {2}
+
+
+def count_blas_threads():
+    return {library["num_threads"] for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"}

@@ -62,7 +62,7 @@ class LinearRegression(BaseLinear, BaseNetworkRegressor):
     loss_ : float
         The mean squared error of the training rows, penalty included, after the last epoch.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only where X has column names that are strings.
     loss_curve_, best_loss_, validation_scores_, best_validation_score_, t_, history_, net_, module_, device_
         See :class:`sknets.MLPRegressor`.

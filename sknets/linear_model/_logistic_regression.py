@@ -84,7 +84,7 @@ class LogisticRegression(SparseCoefMixin, BaseLinear, BaseNetworkClassifier):
     intercept_ : ndarray of shape (1,) or (n_classes,)
     n_iter_ : ndarray of shape (1,)
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only where X has column names that are strings.
     loss_, loss_curve_, best_loss_, validation_scores_, best_validation_score_, t_, history_, net_, module_, device_
         See :class:`sknets.MLPClassifier`.

@@ -69,7 +69,7 @@ class Perceptron(SparseCoefMixin, BaseLinear, BaseNetworkClassifier):
     n_iter_ : int
         Passes of the last fit.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only where X has column names that are strings.
     loss_, loss_curve_, best_loss_, validation_scores_, best_validation_score_, t_, history_, net_, module_, device_
         See :class:`sknets.MLPClassifier`; the loss is how far misclassified rows lay on the wrong side.

@@ -99,7 +99,7 @@ class MLPClassifier(BaseMLP, BaseNetworkClassifier):
     ----------
     classes_ : ndarray of shape (n_classes,)
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only where X has column names that are strings.
     n_iter_ : int
         Epochs of the last fit.

@@ -100,7 +100,7 @@ class MLPRegressor(BaseMLP, BaseNetworkRegressor):
     Attributes
     ----------
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only where X has column names that are strings.
     n_iter_ : int
         Epochs of the last fit.

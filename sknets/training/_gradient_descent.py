@@ -71,7 +71,9 @@ class _Descent:
             self.net.set_learning_rate(rate)
 
     def _step_through(self, log: "_PassLog") -> None:
-        net, parameters, penalty, step = self.net, self.parameters, self.penalty, self.net.optimizer_.step
+        net, parameters, penalty = self.net, self.parameters, self.penalty
+        optimizer: Any = net.optimizer_
+        step = optimizer.step
         is_listened_to, schedule = self.is_listened_to, self.net.schedule
         for index, (inputs, targets, sample_weights) in enumerate(self.batches.next_epoch()):
             if schedule.per_batch:

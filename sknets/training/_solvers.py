@@ -73,13 +73,26 @@ def penalty_in_loss(spec: SolverSpec, penalty: Penalty) -> Penalty:
     return Penalty(penalty.l1, 0.0, penalty.divisor, penalty.mean_weight) if _decays(spec) else penalty
 
 
-def make_optimizer(spec: SolverSpec, module: nn.Module, penalty: Penalty) -> torch.optim.Optimizer:
+class NoOptimizer:
+    """Stands where skorch's callbacks expect an optimizer; the first of torch's own takes a second to import."""
+
+    def __init__(self, learning_rate: float) -> None:
+        self.param_groups: list[dict[str, Any]] = [{"lr": learning_rate, "params": []}]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return an empty state."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take an empty state."""
+
+
+def make_optimizer(spec: SolverSpec, module: nn.Module, penalty: Penalty) -> torch.optim.Optimizer | NoOptimizer:
     """Build the torch optimizer for a module's trainable parameters, fused where torch has the kernel."""
     solver = get_solver(spec.solver)
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     if solver.optimizer is None:
-        # Never stepped; skorch's callbacks expect every net to have one.
-        return torch.optim.SGD(parameters, lr=spec.learning_rate)
+        return NoOptimizer(spec.learning_rate)
     arguments: dict[str, Any] = solver.translate(spec.arguments)
     if solver.has_fused_kernel and all(parameter.device.type in ("cpu", "cuda") for parameter in parameters):
         arguments["fused"] = True

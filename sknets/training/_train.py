@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sknets._threads import SMALL_STEP_FLOPS, single_threaded
+from sknets._threads import SMALL_STEP_FLOPS, single_threaded, single_threaded_blas
 from sknets.training._net import DEFAULT_BATCH_SIZE, ClassifierNet, InMemoryNet, RegressorNet, RowsDataset
 from sknets.training._plan import Recipe, TrainingPlan
 
@@ -27,7 +27,8 @@ def train(plan: TrainingPlan, net: InMemoryNet | None = None) -> InMemoryNet:
     n_epochs = 1 if plan.is_one_pass else plan.max_epochs
     validation = None if plan.validation is None else RowsDataset(plan.validation)
     try:
-        with single_threaded(_is_small_step(net)):
+        # Least squares is the one method whose large matrix products are LAPACK's.
+        with single_threaded_blas(net.solver.method != "closed_form"), single_threaded(_is_small_step(net)):
             net.partial_fit(RowsDataset(plan.train), epochs=n_epochs, validation=validation)
     finally:
         net.callbacks_ = users_callbacks
@@ -46,7 +47,7 @@ def make_net(recipe: Recipe, random: np.random.RandomState) -> InMemoryNet:
         recipe=recipe,
         random=random,
         criterion=torch.nn.Module,
-        optimizer=torch.optim.SGD,
+        optimizer=torch.optim.Optimizer,
         lr=recipe.solver.learning_rate,
         device=str(recipe.device),
         callbacks=_copies(recipe.callbacks),

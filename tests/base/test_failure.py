@@ -5,15 +5,20 @@ import pytest
 from sknets.base._failure import unchanged_on_failure
 
 
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
-def test_a_block_that_raises_leaves_the_attributes_of_before(error):
-    estimator = SimpleNamespace(alpha=1, fitted_="old")
-
-    with pytest.raises(error, match="stop"), unchanged_on_failure(estimator):
+def change_and_raise(estimator, error):
+    with unchanged_on_failure(estimator):
         estimator.fitted_ = "new"
         estimator.other_ = 1
         del estimator.alpha
         raise error("stop")
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_a_block_that_raises_leaves_the_attributes_of_before(error):
+    estimator = SimpleNamespace(alpha=1, fitted_="old")
+
+    with pytest.raises(error, match="stop"):
+        change_and_raise(estimator, error)
 
     assert vars(estimator) == {"alpha": 1, "fitted_": "old"}
 

@@ -64,5 +64,5 @@ def test_rows_that_all_weigh_something_are_not_copied():
 
 
 def test_no_row_left_is_refused():
-    with pytest.raises(ValueError, match="zero for all 3 rows.*positive weight"):
+    with pytest.raises(ValueError, match=r"zero for all 3 rows.*positive weight"):
         drop_weightless([np.zeros((3, 1))], np.zeros(3))

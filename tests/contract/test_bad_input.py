@@ -111,7 +111,7 @@ def test_fit_refuses_to_do_without_y(estimator, X):
 def test_regressors_refuse_words_as_targets(name, X):
     estimator = {"LinearRegression": LinearRegression, "MLPRegressor": MLPRegressor}[name]()
 
-    with pytest.raises(ValueError, match="could not convert string to float|dtype='numeric' is not compatible"):
+    with pytest.raises(ValueError, match=r"could not convert string to float|dtype='numeric' is not compatible"):
         estimator.fit(X, np.array(["a", "b"] * 30))
 
 
@@ -123,7 +123,7 @@ def test_classifiers_refuse_numbers_that_are_no_labels(classifier, X):
 def test_classifiers_refuse_several_columns_of_labels(classifier, X):
     y = np.column_stack([np.arange(60) % 3, np.arange(60) % 4])
 
-    with pytest.raises(ValueError, match="[Mm]ultioutput|1d array"):
+    with pytest.raises(ValueError, match=r"[Mm]ultioutput|1d array"):
         classifier.fit(X, y)
 
 
@@ -145,18 +145,20 @@ def test_a_perceptron_network_learns_the_only_class_there_is(label, X):
 
 @pytest.mark.parametrize("estimator", [LogisticRegression(), Perceptron()], ids=["LogisticRegression", "Perceptron"])
 def test_linear_classifiers_refuse_several_labels_per_row(estimator, X):
-    with pytest.raises(ValueError, match="1d array|one label per row"):
+    with pytest.raises(ValueError, match=r"1d array|one label per row"):
         estimator.fit(X, (X[:, :3] > 0).astype(int))
 
 
-@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba", "decision_function", "score"])
-def test_nothing_is_predicted_before_fit(method, estimator, X):
-    if not hasattr(estimator, method):
-        return
-    arguments = (X, make_targets(estimator, X)) if method == "score" else (X,)
+def test_nothing_is_predicted_before_fit(estimator, X):
+    methods = [
+        name for name in ("predict", "predict_proba", "predict_log_proba", "decision_function") if hasattr(estimator, name)
+    ]
 
+    for method in methods:
+        with pytest.raises(NotFittedError, match=f"This {type(estimator).__name__} instance is not fitted yet.*'fit'"):
+            getattr(estimator, method)(X)
     with pytest.raises(NotFittedError, match=f"This {type(estimator).__name__} instance is not fitted yet.*'fit'"):
-        getattr(estimator, method)(*arguments)
+        estimator.score(X, make_targets(estimator, X))
 
 
 @pytest.mark.parametrize("n_features", [1, 3, 5])
@@ -171,7 +173,7 @@ def test_partial_fit_refuses_another_number_of_columns(stepwise, X):
     y = make_targets(stepwise, X)
     stepwise.fit(X, y)
 
-    with pytest.raises(ValueError, match="X has 3 features, but .* is expecting 4 features"):
+    with pytest.raises(ValueError, match=r"X has 3 features, but .* is expecting 4 features"):
         stepwise.partial_fit(X[:, :3], y)
 
 
@@ -196,7 +198,7 @@ def test_fit_refuses_bad_weights(weights, message, estimator, X):
 def test_class_weights_that_leave_no_row_are_refused(classifier, X):
     classifier.set_params(class_weight={0: 0, 1: 0})
 
-    with pytest.raises(ValueError, match="zero for all 60 rows.*positive weight"):
+    with pytest.raises(ValueError, match=r"zero for all 60 rows.*positive weight"):
         classifier.fit(X, make_targets(classifier, X))
 
 
@@ -277,17 +279,17 @@ def test_partial_fit_refuses_another_number_of_outputs(regressor, X):
     regressor = regressor.__class__(**regressor.get_params())
     regressor.partial_fit(X, X[:, :2])
 
-    with pytest.raises(ValueError, match="y must have 2 columns.*got 3.*new estimator"):
+    with pytest.raises(ValueError, match=r"y must have 2 columns.*got 3.*new estimator"):
         regressor.partial_fit(X, X[:, :3])
 
 
 def test_targets_of_poisson_loss_may_not_be_negative(X):
-    with pytest.raises(ValueError, match="y must not be negative for loss='poisson'.*-2"):
+    with pytest.raises(ValueError, match=r"y must not be negative for loss='poisson'.*-2"):
         MLPRegressor(loss="poisson").fit(X, np.r_[-2.0, np.ones(59)])
 
 
 def test_batch_normalization_refuses_a_single_row(X):
-    with pytest.raises(ValueError, match="normalization='batch' needs at least two rows.*n_samples = 1.*layer"):
+    with pytest.raises(ValueError, match=r"normalization='batch' needs at least two rows.*n_samples = 1.*layer"):
         MLPRegressor(normalization="batch").fit(X[:1], [1.0])
 
 
@@ -304,10 +306,10 @@ def test_batch_normalization_refuses_a_single_row(X):
 def test_early_stopping_refuses_a_table_too_small_to_split(estimator):
     y = [0, 1] if "Regressor" not in type(estimator).__name__ else [0.0, 1.5]
 
-    with pytest.raises(ValueError, match="validation set is too small.*validation_fraction.*got .*2"):
+    with pytest.raises(ValueError, match=r"validation set is too small.*validation_fraction.*got .*2"):
         estimator.fit([[0.0], [1.0]], y)
 
 
 def test_huge_numbers_end_in_an_error_that_names_the_cure(X):
-    with pytest.raises(ValueError, match="non-finite.*StandardScaler.*learning_rate_init"):
+    with pytest.raises(ValueError, match=r"non-finite.*StandardScaler.*learning_rate_init"):
         MLPRegressor(solver="sgd", max_iter=3, random_state=0).fit(X * 1e200, X[:, 0])

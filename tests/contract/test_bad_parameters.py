@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from sknets import LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor, Perceptron
+from sknets import LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor
 from sknets.exceptions import DeviceNotAvailableError
 from tests.contract._cases import CLASSIFIERS, FEW_EPOCHS, FIVE, STEPWISE, make_targets, name_of
 
@@ -128,7 +128,7 @@ def test_a_list_of_dropout_rates_has_one_in_range_for_each_hidden_layer(dropout,
 def test_the_step_function_cannot_be_trained(method, estimator, X):
     estimator = clone(estimator).set_params(activation="hard_threshold")
 
-    with pytest.raises(ValueError, match="'hard_threshold' cannot be trained.*no gradient.*Perceptron"):
+    with pytest.raises(ValueError, match=r"'hard_threshold' cannot be trained.*no gradient.*Perceptron"):
         getattr(estimator, method)(X, make_targets(estimator, X))
 
 
@@ -173,7 +173,7 @@ def test_a_class_that_is_no_module_is_no_activation(activation, estimator, X):
 )
 def test_a_solver_that_needs_all_rows_has_no_partial_fit(estimator, X):
     assert not hasattr(estimator, "partial_fit")
-    with pytest.raises(AttributeError, match="partial_fit is only available for stochastic .*'adam'"):
+    with pytest.raises(AttributeError, match=r"partial_fit is only available for stochastic .*'adam'"):
         estimator.partial_fit(X, make_targets(estimator, X))
 
 
@@ -264,5 +264,5 @@ def test_logistic_regression_refuses_what_it_does_not_offer(parameters, message,
 def test_class_weights_that_are_negative_are_refused(classifier, X):
     classifier = clone(classifier).set_params(class_weight={0: -1.0, 1: 2.0})
 
-    with pytest.raises(ValueError, match="class_weight.*negative|negative.*class_weight"):
+    with pytest.raises(ValueError, match=r"class_weight.*negative|negative.*class_weight"):
         classifier.fit(X, make_targets(classifier, X))

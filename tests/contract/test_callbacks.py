@@ -5,13 +5,13 @@ import io
 
 import numpy as np
 import pytest
-from skorch.callbacks import Callback, Checkpoint, EarlyStopping, EpochScoring
 from sklearn.base import clone, is_classifier
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import Callback, Checkpoint, EarlyStopping, EpochScoring
 
 from sknets import LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor, Perceptron
 from tests.contract._cases import FEW_EPOCHS, FIVE, STEPWISE, assert_same_bits, make_targets, name_of
@@ -62,9 +62,6 @@ class Recorder:
 
     def teardown(self, estimator, context):
         self.torn_down = True
-
-
-# ---------------------------------------------------------------------------------------------------------- scikit-learn's
 
 
 @quietly
@@ -218,9 +215,6 @@ def test_a_failed_fit_can_be_repeated_under_callbacks(estimator, X):
         estimator.fit(np.full_like(X, np.nan), y)
 
     assert estimator.fit(X, y).predict(X).shape == y.shape
-
-
-# ---------------------------------------------------------------------------------------------------------- skorch's
 
 
 class Collector(Callback):

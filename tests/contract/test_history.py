@@ -150,7 +150,13 @@ def test_every_fitted_attribute_of_scikit_learns_perceptrons_is_there(
 def test_the_same_seed_walks_scikit_learns_way(batch_size, solver, rng):
     X = make_rows(rng)
     y = np.arange(60) % 3
-    arguments = dict(hidden_layer_sizes=(7,), solver=solver, batch_size=batch_size, max_iter=6, random_state=3)
+    arguments = {
+        "hidden_layer_sizes": (7,),
+        "solver": solver,
+        "batch_size": batch_size,
+        "max_iter": 6,
+        "random_state": 3,
+    }
 
     theirs, ours = TheirClassifier(**arguments).fit(X, y), MLPClassifier(**arguments).fit(X, y)
 

@@ -156,8 +156,6 @@ def test_the_callers_data_stay_as_they_were(estimator, X):
         np.testing.assert_array_equal(now, before)
 
 
-# ---------------------------------------------------------------------------------------------------------- y
-
 TARGET_CONTAINERS = {
     "list": lambda y: y.tolist(),
     "pandas": pd.Series,
@@ -255,9 +253,6 @@ def test_labels_in_the_order_of_partial_fits_classes_do_not_matter(X):
     assert_same_bits(first, second)
 
 
-# ---------------------------------------------------------------------------------------------------------- several labels
-
-
 def indicator(X):
     return np.column_stack([X[:, 0] > 0, X[:, 1] + X[:, 2] > 0.3, X[:, 3] > 1]).astype(int)
 
@@ -320,9 +315,6 @@ def test_partial_fit_takes_several_labels(X):
     assert clf.predict(X).shape == Y.shape
 
 
-# ---------------------------------------------------------------------------------------------------------- several outputs
-
-
 @pytest.mark.parametrize(
     "regressor",
     [
@@ -343,9 +335,6 @@ def test_several_numbers_are_learnt_at_once(container, regressor, X):
     assert reg.predict(X).shape == Y.shape
     assert reg.n_outputs_ == 2
     assert reg.score(X, Y) > 0.9
-
-
-# ---------------------------------------------------------------------------------------------------------- dtypes that come out
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -391,9 +380,6 @@ def test_precision_float32_trains_as_single_precision_rows_do(estimator, X):
     np.testing.assert_allclose(
         raw_outputs(wide, X), raw_outputs(clone(estimator).fit(X.astype(np.float32), y), X), rtol=1e-3, atol=1e-3
     )
-
-
-# ---------------------------------------------------------------------------------------------------------- names of columns
 
 
 def test_frames_leave_their_names(estimator, X):
@@ -457,9 +443,6 @@ def test_a_pipeline_of_frames_keeps_the_names(library, estimator, X):
 
     assert pipeline[-1].feature_names_in_.tolist() == COLUMNS
     assert len(pipeline.predict(frame)) == len(X)
-
-
-# ---------------------------------------------------------------------------------------------------------- small and wide
 
 
 @pytest.mark.filterwarnings("ignore:Got `batch_size` less than 1 or larger than sample size")

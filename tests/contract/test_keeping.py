@@ -150,9 +150,8 @@ def test_sparse_coefficients_predict_as_dense_ones(n_classes, classifier, X):
 def test_network_coefficients_are_the_modules_own_numbers(estimator, X):
     estimator = clone(estimator).set_params(max_iter=2).fit(X, make_targets(estimator, X))
 
-    for coef, intercept, layer in zip(
-        estimator.coefs_, estimator.intercepts_, estimator.module_.linear_layers, strict=True
-    ):
+    layers = [layer for layer in estimator.module_.modules() if isinstance(layer, torch.nn.Linear)]
+    for coef, intercept, layer in zip(estimator.coefs_, estimator.intercepts_, layers, strict=True):
         np.testing.assert_array_equal(coef, layer.weight.detach().numpy().T)
         np.testing.assert_array_equal(intercept, layer.bias.detach().numpy())
 

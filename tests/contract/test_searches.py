@@ -307,9 +307,7 @@ def test_sample_weights_are_routed_through_a_search(estimator, frame, labels, nu
     with sklearn.config_context(enable_metadata_routing=True):
         asking = clone(estimator).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
         scaler = StandardScaler().set_fit_request(sample_weight=False)
-        search = GridSearchCV(
-            make_pipeline(scaler, asking), {f"{name_step(asking)}__{parameter}": [value]}, cv=2
-        )
+        search = GridSearchCV(make_pipeline(scaler, asking), {f"{name_step(asking)}__{parameter}": [value]}, cv=2)
         search.fit(frame, y, sample_weight=weights)
 
     scaled = StandardScaler().fit_transform(frame)
@@ -326,7 +324,7 @@ def test_weights_that_nobody_asked_for_are_refused_by_routing(estimator, frame, 
 
     with (
         sklearn.config_context(enable_metadata_routing=True),
-        pytest.raises(sklearn.exceptions.UnsetMetadataPassedError, match="sample_weight.*not explicitly set"),
+        pytest.raises(sklearn.exceptions.UnsetMetadataPassedError, match=r"sample_weight.*not explicitly set"),
     ):
         cross_validate(estimator, frame, y, params={"sample_weight": np.ones(len(y))}, error_score="raise")
 

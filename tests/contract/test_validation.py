@@ -6,6 +6,7 @@ import sklearn
 from sklearn.base import clone, is_classifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import Callback
 
 from sknets import LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor, Perceptron
 from tests.contract._cases import FEW_EPOCHS, FIVE, assert_same_bits, make_rows, make_targets, name_of, raw_outputs
@@ -133,13 +134,11 @@ def test_with_several_classes_the_split_keeps_them_in_proportion(rng):
     y = np.repeat([0, 1, 2, 3], [120, 40, 20, 20])
     seen = {}
 
-    class Spy(MLPClassifier):
-        def _make_plan(self, *arguments, **keywords):
-            plan, net = super()._make_plan(*arguments, **keywords)
-            seen["train"], seen["valid"] = plan.train.targets.numpy(), plan.validation.targets.numpy()
-            return plan, net
+    class Spy(Callback):
+        def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+            seen["train"], seen["valid"] = np.asarray(dataset_train.y), np.asarray(dataset_valid.y)
 
-    Spy((4,), early_stopping=True, max_iter=2, random_state=0).fit(X, y)
+    MLPClassifier((4,), early_stopping=True, max_iter=2, callbacks=[Spy()], random_state=0).fit(X, y)
 
     assert np.bincount(seen["train"]).tolist() == [108, 36, 18, 18]
     assert np.bincount(seen["valid"]).tolist() == [12, 4, 2, 2]

@@ -179,10 +179,9 @@ def test_badly_scaled_columns_do_not_stop_lbfgs(scale, rows):
 
     ours = LinearRegression(solver="lbfgs").fit(X, y)
 
-    np.testing.assert_allclose(ours.predict(X), linear_model.LinearRegression().fit(X, y).predict(X), rtol=1e-3, atol=1e-3)
-
-
-# ---------------------------------------------------------------------------------------------------------- descent
+    np.testing.assert_allclose(
+        ours.predict(X), linear_model.LinearRegression().fit(X, y).predict(X), rtol=1e-3, atol=1e-3
+    )
 
 
 @pytest.mark.slow

@@ -187,7 +187,7 @@ def test_the_history_has_a_row_an_iteration(X, rng):
 
 
 def test_too_few_iterations_are_warned_of(X, rng):
-    with pytest.warns(ConvergenceWarning, match=r"lbfgs failed to converge after 2 iteration.*max_iter=2.*StandardScaler"):
+    with pytest.warns(ConvergenceWarning, match=r"lbfgs failed to converge after 2 iter.*max_iter=2.*StandardScaler"):
         LogisticRegression(max_iter=2).fit(X, labels_for(X, 3, rng))
 
 
@@ -196,13 +196,12 @@ def test_too_few_iterations_are_warned_of(X, rng):
 def test_coefficients_have_scikit_learns_shapes(n_classes, n_features, X, rng):
     y = np.arange(150) % n_classes
 
-    ours, theirs = (Class().fit(X[:, :n_features], y) for Class in (LogisticRegression, linear_model.LogisticRegression))
+    ours, theirs = (
+        Class().fit(X[:, :n_features], y) for Class in (LogisticRegression, linear_model.LogisticRegression)
+    )
 
     assert ours.coef_.shape == theirs.coef_.shape
     assert ours.intercept_.shape == theirs.intercept_.shape
-
-
-# ---------------------------------------------------------------------------------------------------------- deprecations
 
 
 def messages_of(model, X, y):
@@ -238,7 +237,9 @@ def test_deprecated_parameters_warn_as_scikit_learns_do(parameters, X):
     assert ours == messages_of(linear_model.LogisticRegression(solver="saga", **parameters), X, y)
 
 
-@pytest.mark.filterwarnings("ignore:'penalty' was deprecated", "ignore:Inconsistent values", "ignore:Setting penalty=None")
+@pytest.mark.filterwarnings(
+    "ignore:'penalty' was deprecated", "ignore:Inconsistent values", "ignore:Setting penalty=None"
+)
 @pytest.mark.parametrize(
     ("penalty", "today"),
     [

@@ -10,7 +10,13 @@ from sklearn.datasets import load_iris
 from sknets import Perceptron
 
 CORNERS = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
-GATES = {"AND": [0, 0, 0, 1], "OR": [0, 1, 1, 1], "NAND": [1, 1, 1, 0], "NOR": [1, 0, 0, 0], "first input": [0, 0, 1, 1]}
+GATES = {
+    "AND": [0, 0, 0, 1],
+    "OR": [0, 1, 1, 1],
+    "NAND": [1, 1, 1, 0],
+    "NOR": [1, 0, 0, 0],
+    "first input": [0, 0, 1, 1],
+}
 XOR = [0, 1, 1, 0]
 
 

@@ -146,4 +146,5 @@ def test_solvers_without_steps_still_have_an_optimizer_for_skorchs_callbacks(rng
 
     net = make_net(recipe, np.random.RandomState(0))
 
-    assert isinstance(net.optimizer_, torch.optim.Optimizer)
+    assert net.optimizer_.state_dict() == {}
+    assert net.optimizer_.param_groups[0]["lr"] == recipe.solver.learning_rate
