@@ -150,9 +150,8 @@ def test_linear_classifiers_refuse_several_labels_per_row(estimator, X):
 
 
 def test_nothing_is_predicted_before_fit(estimator, X):
-    methods = [
-        name for name in ("predict", "predict_proba", "predict_log_proba", "decision_function") if hasattr(estimator, name)
-    ]
+    names = ("predict", "predict_proba", "predict_log_proba", "decision_function")
+    methods = [name for name in names if hasattr(estimator, name)]
 
     for method in methods:
         with pytest.raises(NotFittedError, match=f"This {type(estimator).__name__} instance is not fitted yet.*'fit'"):
