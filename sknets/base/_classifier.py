@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import unique_labels
@@ -50,7 +51,8 @@ class BaseNetworkClassifier(ClassifierMixin, BaseNetwork):
     def _encode_targets(self, y: np.ndarray, dtype: np.dtype) -> np.ndarray:
         return self._labels.encode(y)
 
-    def _weigh(self, y: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray | None:
+    def _weigh(self, y: Any, sample_weight: np.ndarray | None) -> np.ndarray | None:
+        y = y.toarray() if sparse.issparse(y) else y
         return apply_class_weight(self.class_weight, self.classes_, y, sample_weight)
 
     def _strata(self, targets: np.ndarray) -> np.ndarray | None:

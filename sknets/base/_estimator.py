@@ -1,6 +1,5 @@
 """What all estimators share: from X and y to a plan, from a trained net to fitted attributes and predictions."""
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from sknets._arrays import as_array_like
 from sknets._device import resolve_device, resolve_precision
 from sknets._randomness import draw_seed
 from sknets._sklearn_compat import CallbackSupportMixin, validate_data
+from sknets._warnings import warn_user
 from sknets.base._failure import unchanged_on_failure
 from sknets.base._rows import PreparedRows, as_inputs
 from sknets.base._weights import check_weights, drop_weightless
@@ -31,6 +31,7 @@ from sknets.training import (
     SolverSpec,
     StoppingSpec,
     TrainingPlan,
+    check_callbacks,
     column,
     get_solver,
     history_rows,
@@ -145,7 +146,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             given, missing = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
             raise ValueError(f"X_val and y_val must be given together; got {given} without {missing}.")
         with unchanged_on_failure(self):
-            earlier_net = getattr(self, "net_", None) if is_one_pass or self.warm_start else None
+            earlier_net = self._net_to_continue(is_one_pass)
             rows = self._prepare_rows(X, y, sample_weight, classes, is_fresh=earlier_net is None)
             validation = None if X_val is None else self._prepare_validation(X_val, y_val)
             plan, net = self._make_plan(rows, validation, earlier_net, is_one_pass)
@@ -164,6 +165,13 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             net.start_training(plan)
             self.__dict__.update(self._fitted_attributes(net))
         return self
+
+    def _net_to_continue(self, is_one_pass: bool) -> InMemoryNet | None:
+        net = getattr(self, "net_", None) if is_one_pass or self.warm_start else None
+        if net is not None and (self.callbacks or not is_one_pass):
+            # A user's callback may raise in the middle; the estimator then still has the net of before.
+            return net.branch()
+        return net
 
     def _why_no_partial_fit(self) -> str | None:
         if not self._is_stepwise():
@@ -265,7 +273,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             batch_size=self._batch_size(len(rows.targets)),
             shuffle=self.shuffle,
             verbose=self.verbose,
-            callbacks=tuple(self.callbacks or ()),
+            callbacks=check_callbacks(self.callbacks),
         )
 
     def _batch_size(self, n_rows: int) -> int | None:
@@ -273,10 +281,9 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         if isinstance(batch_size, str):
             return None
         if batch_size > n_rows:
-            warnings.warn(
+            warn_user(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped: "
                 f"batch_size={batch_size}, and there are {n_rows} rows.",
-                stacklevel=2,
             )
         return int(batch_size)
 
@@ -318,7 +325,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             )
         else:
             return
-        warnings.warn(message, ConvergenceWarning, stacklevel=3)
+        warn_user(message, ConvergenceWarning)
 
     # ------------------------------------------------------------------ scikit-learn's callbacks
 

@@ -16,18 +16,27 @@ class Labels:
         The labels in sorted order; for multilabel targets the columns' numbers.
     kind : {"single", "binary", "multiclass", "multilabel"}
         "single" is the degenerate case of one class.
+    is_sparse : bool
+        Whether multilabel targets came, and predictions go, as a sparse matrix.
     """
 
-    def __init__(self, classes: np.ndarray, kind: str) -> None:
+    def __init__(self, classes: np.ndarray, kind: str, is_sparse: bool = False) -> None:
         self.classes = classes
         self.kind = kind
+        self.is_sparse = is_sparse
 
     @classmethod
     def learn(cls, y: Any, classes: Any = None) -> "Labels":
         """Read the classes off ``y``, or take the given ones."""
+        kind = type_of_target(y, input_name="y")
+        if kind == "multiclass-multioutput":
+            raise ValueError(
+                "Multioutput target data is not supported: y should be a 1d array of labels, or a matrix of zeros and "
+                f"ones; got {y.shape[1]} columns of several labels. MultiOutputClassifier fits one classifier a column."
+            )
         check_classification_targets(y)
-        if type_of_target(y) == "multilabel-indicator":
-            return cls(np.arange(y.shape[1]), "multilabel")
+        if kind == "multilabel-indicator":
+            return cls(np.arange(y.shape[1]), "multilabel", sparse.issparse(y))
         found = unique_labels(y if classes is None else classes)
         kinds = {1: "single", 2: "binary"}
         return cls(found, kinds.get(len(found), "multiclass"))
@@ -69,7 +78,8 @@ class Labels:
         if self.kind == "multiclass":
             return self.classes[outputs.argmax(axis=1)]
         if self.kind == "multilabel":
-            return (outputs > 0).astype(int)
+            indicator = (outputs > 0).astype(int)
+            return sparse.csr_matrix(indicator) if self.is_sparse else indicator
         if self.kind == "single":
             return np.repeat(self.classes, len(outputs))
         return self.classes[(outputs[:, 0] > 0).astype(int)]

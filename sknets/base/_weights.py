@@ -21,7 +21,9 @@ def apply_class_weight(
     """Multiply each row's weight by that of its class; ``y`` holds labels or an indicator."""
     if class_weight is None:
         return weights
-    weights = np.ones(len(y)) if weights is None else weights
+    if isinstance(class_weight, dict) and min(class_weight.values(), default=0) < 0:
+        raise ValueError(f"class_weight must not be negative; got {class_weight}. Use 0 to leave a class out.")
+    weights = np.ones(y.shape[0]) if weights is None else weights
     if y.ndim == 2:
         return weights * compute_sample_weight(class_weight, y)
     # A class whose rows all weigh nothing is not there: "balanced" must not share out weight to it.

@@ -57,6 +57,7 @@ class LinearRegression(BaseLinear, BaseNetworkRegressor):
     ----------
     coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
     intercept_ : float or ndarray of shape (n_outputs,)
+        0.0 without an intercept.
     n_iter_ : int
         Iterations, or epochs; 1 for the closed form.
     loss_ : float
@@ -258,8 +259,8 @@ class LinearRegression(BaseLinear, BaseNetworkRegressor):
     def _own_attributes(self, net: InMemoryNet) -> dict[str, Any]:
         coef, intercept = self._layer_arrays(net)
         if self._is_single_column:
-            return {"coef_": coef[0], "intercept_": intercept[0]}
-        return {"coef_": coef, "intercept_": intercept}
+            coef, intercept = coef[0], intercept[0]
+        return {"coef_": coef, "intercept_": intercept if self.fit_intercept else 0.0}
 
     def _is_stepwise(self) -> bool:
         return self._resolve_solver() not in ("exact", "lbfgs")

@@ -1,6 +1,5 @@
 """Logistic regression: sigmoid for two classes, softmax for more."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from sknets._parameter_checks import (
     store_parameters,
 )
 from sknets._sklearn_compat import SparseCoefMixin, fit_context, with_callbacks
+from sknets._warnings import warn_user
 from sknets.base import (
     COUNT_OR_ZERO,
     GRADIENT_CONSTRAINTS,
@@ -289,11 +289,10 @@ class LogisticRegression(SparseCoefMixin, BaseLinear, BaseNetworkClassifier):
         if self.dual:
             raise ValueError(f"Solver {self.solver} supports only dual=False, got dual=True")
         if self.n_jobs is not None:
-            warnings.warn(
+            warn_user(
                 "'n_jobs' has no effect since 1.8 and will be removed in 1.10. "
                 f"You provided 'n_jobs={self.n_jobs}', please leave it unspecified.",
                 FutureWarning,
-                stacklevel=3,
             )
         self._warn_about_penalty()
 
@@ -301,36 +300,32 @@ class LogisticRegression(SparseCoefMixin, BaseLinear, BaseNetworkClassifier):
         """Say what scikit-learn 1.8 and later say about ``penalty`` and ``l1_ratio=None``."""
         if self.penalty == "deprecated":
             if self.l1_ratio is None:
-                warnings.warn(
+                warn_user(
                     "'l1_ratio=None' was deprecated in version 1.8 and will trigger an error in 1.10. "
                     "Use 0<=l1_ratio<=1 instead.",
                     FutureWarning,
-                    stacklevel=4,
                 )
             return
-        warnings.warn(
+        warn_user(
             "'penalty' was deprecated in version 1.8 and will be removed in 1.10. To avoid this warning, leave "
             "'penalty' set to its default value and use 'l1_ratio' or 'C' instead. Use l1_ratio=0 instead of "
             "penalty='l2', l1_ratio=1 instead of penalty='l1', l1_ratio set to a float between 0 and 1 instead of "
             "penalty='elasticnet', and C=np.inf instead of penalty=None.",
             FutureWarning,
-            stacklevel=4,
         )
         if self.penalty != "elasticnet" and self.l1_ratio is not None and 0 < self.l1_ratio < 1:
-            warnings.warn(
+            warn_user(
                 f"l1_ratio parameter is only used when penalty is 'elasticnet'. Got (penalty={self.penalty})",
-                stacklevel=4,
             )
         if (self.penalty == "l2" and self.l1_ratio != 0) or (self.penalty == "l1" and self.l1_ratio != 1):
-            warnings.warn(
+            warn_user(
                 f"Inconsistent values: penalty={self.penalty} with l1_ratio={self.l1_ratio}. penalty is deprecated. "
                 "Please use l1_ratio only.",
-                stacklevel=4,
             )
         if self.penalty == "elasticnet" and self.l1_ratio is None:
             raise ValueError("l1_ratio must be specified when penalty is elasticnet.")
         if self.penalty is None and self.C != 1.0:
-            warnings.warn("Setting penalty=None will ignore the C and l1_ratio parameters", stacklevel=4)
+            warn_user("Setting penalty=None will ignore the C and l1_ratio parameters")
 
     def _check_classes(self, labels: Labels) -> None:
         if labels.kind == "single":

@@ -82,11 +82,19 @@ class BaseMLP(BaseNetwork):
 
     def _check_can_learn(self) -> None:
         check_solver_class(self.solver)
+        self._check_activation()
         if self.activation == "hard_threshold":
             raise ValueError(
                 "activation='hard_threshold' cannot be trained: the step function has no gradient. Use Perceptron "
                 "for a single layer, activation='relu' or another, or call initialize and set coefs_ and intercepts_ "
                 "by hand."
+            )
+
+    def _check_activation(self) -> None:
+        if isinstance(self.activation, type) and not issubclass(self.activation, torch.nn.Module):
+            raise ValueError(
+                "activation must be a name or a subclass of torch.nn.Module that needs no arguments; got the class "
+                f"{self.activation.__name__}. Pass for example activation='relu' or activation=torch.nn.ReLU6."
             )
 
     def _module_spec(self, n_outputs: int) -> ModuleSpec:

@@ -17,7 +17,7 @@ from sknets.training._plan import (
 )
 from sknets.training._schedules import SCHEDULES
 from sknets.training._solvers import GRADIENT_SOLVERS, SOLVERS, get_solver
-from sknets.training._train import make_net, train
+from sknets.training._train import check_callbacks, make_net, train
 from sknets.training._validation_split import split_off_validation
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "SparseRows",
     "StoppingSpec",
     "TrainingPlan",
+    "check_callbacks",
     "column",
     "get_solver",
     "history_rows",

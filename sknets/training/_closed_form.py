@@ -37,7 +37,7 @@ def solve_exactly(net: "InMemoryNet", train: Rows, validation: Rows | None, n_ep
     if ridge:
         loss += ridge / len(train) * float(layer.weight.detach().square().sum())
     net.has_converged = True
-    net.end_epoch(loss, validation, len(train), None)
+    net.end_epoch(loss, validation)
 
 
 def _solve_dense(

@@ -98,7 +98,7 @@ class _Walk:
         self.iterate = intermediate_result.x.copy()
         if self.is_watched:
             self.variables.write(self.iterate)
-        should_stop = self.net.end_epoch(float(intermediate_result.fun), self.validation, len(self.train), None)
+        should_stop = self.net.end_epoch(float(intermediate_result.fun), self.validation, None)
         self.net.module_.train()
         if should_stop:
             self.was_stopped = True

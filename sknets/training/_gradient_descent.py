@@ -1,11 +1,11 @@
 """Training by mini-batch gradients: one pass over shuffled batches an epoch."""
 
 import math
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from sknets._warnings import warn_user
 from sknets.exceptions import DivergenceError, DivergenceWarning
 from sknets.training._batches import EpochBatches
 from sknets.training._plan import Penalty, Rows
@@ -23,10 +23,10 @@ def descend(net: "InMemoryNet", train: Rows, validation: Rows | None, n_epochs: 
         loss = descent.run_pass()
         weights = net.snapshot()
         if not (math.isfinite(loss) and weights.is_finite()):
-            _end_diverged(net, loss, epoch, validation)
+            _end_diverged(net, loss, epoch, train, validation)
             break
-        net.last_finite = weights
-        if net.end_epoch(loss, validation, len(train), net.optimizer_.param_groups[0]["lr"]):
+        net.before_last_finite, net.last_finite = net.last_finite, weights
+        if net.end_epoch(loss, validation, net.optimizer_.param_groups[0]["lr"], len(train)):
             break
         if not _may_go_on(net):
             net.has_converged = True
@@ -151,9 +151,14 @@ def _may_go_on(net: "InMemoryNet") -> bool:
     return goes_on
 
 
-def _end_diverged(net: "InMemoryNet", loss: float, epoch: int, validation: Rows | None) -> None:
-    """Give the last finite weights back; raise where nothing was learnt before the loss went astray."""
+def _end_diverged(net: "InMemoryNet", loss: float, epoch: int, train: Rows, validation: Rows | None) -> None:
+    """Give the last weights with finite predictions back; raise where nothing was learnt before."""
     net.restore_last_finite()
+    kept, before = epoch, net.before_last_finite
+    if before is not None and not math.isfinite(net.mean_loss(net.outputs(train.inputs), train)):
+        # Finite weights may already be too large to predict with; those of the epoch before gave a finite loss.
+        net.restore(before)
+        kept = epoch - 1
     # The optimizer's moments are not finite either.
     net.initialize_optimizer()
     if epoch == 0:
@@ -164,9 +169,8 @@ def _end_diverged(net: "InMemoryNet", loss: float, epoch: int, validation: Rows 
             f"learning_rate_init={net.recipe.solver.learning_rate:g}."
         )
     net.log_divergence(loss, validation)
-    warnings.warn(
-        f"Training diverged: the loss was {loss} in epoch {epoch + 1}. The weights of epoch {epoch} were kept. "
+    warn_user(
+        f"Training diverged: the loss was {loss} in epoch {epoch + 1}. The weights of epoch {kept} were kept. "
         f"Scale X (StandardScaler), or lower learning_rate_init={net.recipe.solver.learning_rate:g}.",
         DivergenceWarning,
-        stacklevel=2,
     )

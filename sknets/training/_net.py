@@ -8,7 +8,6 @@ and replaces what is between them.
 import copy
 import math
 import time
-import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -22,6 +21,7 @@ from torch import nn
 
 from sknets._device import is_available
 from sknets._randomness import make_torch_generator
+from sknets._warnings import warn_user
 from sknets.exceptions import DeviceMovedWarning
 from sknets.nn import Dropout, initialise
 from sknets.training._batches import BatchOrder, SparseRows, TensorBatches
@@ -91,6 +91,7 @@ class InMemoryNet(NeuralNet):
         self.rule = StoppingRule(recipe.stopping.tol, recipe.stopping.patience, recipe.stopping.monitor)
         self.best_snapshot: Snapshot | None = None
         self.last_finite: Snapshot | None = None
+        self.before_last_finite: Snapshot | None = None
         self.rows_seen = 0
         self.n_iter = 0
         self.final_loss = math.nan
@@ -114,10 +115,10 @@ class InMemoryNet(NeuralNet):
             module = spec.module_class(**spec.arguments)
         module = initialise(module.double().to_empty(device="cpu"), spec.initialiser, self.random)
         self.module_ = module.to(device=self.device, dtype=precision.dtype)
-        generator = make_torch_generator(self.recipe.seed, torch.device(self.device), "dropout")
-        for layer in self.module_.modules():
-            if isinstance(layer, Dropout):
-                layer.generator = generator
+        dropouts = [layer for layer in self.module_.modules() if isinstance(layer, Dropout)]
+        for index, layer in enumerate(dropouts):
+            # One each: a shared one would come apart when the module is copied.
+            layer.generator = make_torch_generator(self.recipe.seed, torch.device(self.device), f"dropout {index}")
         return self
 
     def initialize_criterion(self) -> "InMemoryNet":
@@ -168,9 +169,9 @@ class InMemoryNet(NeuralNet):
             if not self.snapshot().is_finite():
                 self.restore_last_finite()
             self.restore_best()
-            warnings.warn("Training interrupted by user.", stacklevel=2)
+            warn_user("Training interrupted by user.")
         finally:
-            self.last_finite = None
+            self.last_finite = self.before_last_finite = None
             del self.epoch_data
             self.module_.eval()
         return self
@@ -287,6 +288,11 @@ class InMemoryNet(NeuralNet):
         frozen.__dict__["history"] = type(self.history)(dict(row) for row in list.__iter__(self.history))
         return frozen
 
+    def branch(self) -> "InMemoryNet":
+        """Copy the net and all that its training needs to go on; callbacks stay the user's own."""
+        shared = [self.callbacks, self.callbacks_, self.recipe]
+        return copy.deepcopy(self, memo={id(value): value for value in shared})
+
     # ------------------------------------------------------------------ the log of the epochs
 
     def begin_epoch(self) -> None:
@@ -294,8 +300,13 @@ class InMemoryNet(NeuralNet):
         self.epoch_start = time.perf_counter()
         self.notify("on_epoch_begin", **self.epoch_data)
 
-    def end_epoch(self, train_loss: float, validation: Rows | None, n_rows: int, learning_rate: float | None) -> bool:
-        """Score the validation rows, log the epoch, tell the callbacks and return whether training is to stop."""
+    def end_epoch(
+        self, train_loss: float, validation: Rows | None, learning_rate: float | None = None, n_rows: int = 0
+    ) -> bool:
+        """Score the validation rows, log the epoch, tell the callbacks and return whether training is to stop.
+
+        ``n_rows`` are those that were stepped along in the epoch: none where all rows are taken at once.
+        """
         row = last_row(self.history)
         row["train_loss"] = train_loss
         if validation is not None:
@@ -409,6 +420,9 @@ class InMemoryNet(NeuralNet):
 
     def continue_training(self, plan: TrainingPlan) -> None:
         """Go on with one more pass over rows that may be others than before."""
+        if self.solver.method == "perceptron_rule":
+            # It orders distinct rows, which it counts itself.
+            return
         order = self._make_order(len(plan.train))
         if (order.n_rows, order.batch_size) != (self.order.n_rows, self.order.batch_size):
             self.order = order
@@ -436,10 +450,9 @@ class InMemoryNet(NeuralNet):
         state = dict(state)
         wanted = torch.device(state["device"])
         if not is_available(wanted):
-            warnings.warn(
+            warn_user(
                 f"The model was trained on {wanted}, which this machine does not have; it is now on the CPU.",
                 DeviceMovedWarning,
-                stacklevel=2,
             )
             wanted = torch.device("cpu")
         state["device"] = str(wanted)
@@ -450,6 +463,7 @@ class InMemoryNet(NeuralNet):
             # Written past skorch's __setattr__, which registers attributes that are new.
             self.__dict__["optimizer_"] = make_optimizer(self.recipe.solver, self.module_, self.recipe.penalty)
             self.optimizer_.load_state_dict(optimizer_state)
+            _restore_dtypes(self.optimizer_, optimizer_state)
 
 
 class ClassifierNet(InMemoryNet, NeuralNetClassifier):
@@ -464,6 +478,16 @@ class ClassifierNet(InMemoryNet, NeuralNetClassifier):
 
 class RegressorNet(InMemoryNet, NeuralNetRegressor):
     """Targets are a matrix of numbers."""
+
+
+def _restore_dtypes(optimizer: Any, saved: dict[str, Any]) -> None:
+    """Undo torch's casting of an optimizer's state to the parameters' dtype: NAdam keeps a float32 product."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for index, values in saved.get("state", {}).items():
+        current = optimizer.state[parameters[index]]
+        for name, value in values.items():
+            if isinstance(value, torch.Tensor) and current[name].dtype != value.dtype:
+                current[name] = value.clone().to(current[name].device)
 
 
 def _to_cpu(state: Any) -> Any:

@@ -68,13 +68,14 @@ def apply_perceptron_rule(net: "InMemoryNet", train: Rows, validation: Rows | No
     has_bias = layer.bias is not None
     weights = np.hstack([_numpy(layer.weight), _numpy(layer.bias)[:, None]] if has_bias else [_numpy(layer.weight)])
     rows = DistinctRows(train, len(weights), net.recipe.penalty.mean_weight, keep_order=not net.recipe.shuffle)
-    order = BatchOrder(len(rows), 1, net.recipe.shuffle, net.random)
+    if (net.order.n_rows, net.order.batch_size) != (len(rows), 1):
+        net.order = BatchOrder(len(rows), 1, net.recipe.shuffle, net.random)
     net.rule.patience = max(net.rule.patience, MIN_PATIENCE_ROWS // len(rows))
     for _ in range(n_epochs):
         net.begin_epoch()
-        loss, n_mistakes = _pass_over(net, rows, order, weights, has_bias)
+        loss, n_mistakes = _pass_over(net, rows, weights, has_bias)
         _write(layer, weights, has_bias)
-        should_stop = net.end_epoch(loss, validation, len(train), net.recipe.solver.learning_rate)
+        should_stop = net.end_epoch(loss, validation, net.recipe.solver.learning_rate, len(train))
         if not n_mistakes or net.rule.is_exhausted:
             net.has_converged = True
             break
@@ -83,12 +84,10 @@ def apply_perceptron_rule(net: "InMemoryNet", train: Rows, validation: Rows | No
     net.restore_best()
 
 
-def _pass_over(
-    net: "InMemoryNet", rows: DistinctRows, order: BatchOrder, weights: np.ndarray, has_bias: bool
-) -> tuple[float, int]:
+def _pass_over(net: "InMemoryNet", rows: DistinctRows, weights: np.ndarray, has_bias: bool) -> tuple[float, int]:
     """Update ``weights``, of shape (n_outputs, n_features + 1), in place; return the mean loss and the mistakes."""
     rate, penalty, loss, n_mistakes = net.recipe.solver.learning_rate, net.recipe.penalty, 0.0, 0
-    drawn = order.next_epoch()
+    drawn = net.order.next_epoch()
     places = np.arange(len(rows)) if drawn is None else drawn.numpy()
     update = _update_with_penalty if penalty else _update_plainly
     for start in range(0, len(rows), BLOCK_ROWS):
@@ -99,7 +98,7 @@ def _pass_over(
         )
         loss += block_loss
         n_mistakes += block_mistakes
-    return loss / float(rows.weights.sum()), n_mistakes
+    return float(loss / rows.weights.sum()), n_mistakes
 
 
 def _signs(targets: torch.Tensor, n_outputs: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from skorch.callbacks import Callback
 
 from sknets._threads import SMALL_STEP_FLOPS, single_threaded, single_threaded_blas
 from sknets.training._net import DEFAULT_BATCH_SIZE, ClassifierNet, InMemoryNet, RegressorNet, RowsDataset
@@ -33,6 +34,19 @@ def train(plan: TrainingPlan, net: InMemoryNet | None = None) -> InMemoryNet:
     finally:
         net.callbacks_ = users_callbacks
     return net
+
+
+def check_callbacks(callbacks: Any) -> tuple[Any, ...]:
+    """Return skorch callbacks as a tuple; raise where one is none."""
+    for entry in callbacks or ():
+        callback = entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry
+        is_class = isinstance(callback, type) and issubclass(callback, Callback)
+        if not (is_class or isinstance(callback, Callback)):
+            raise TypeError(
+                f"callbacks must be skorch callbacks, or pairs (name, callback); got {entry!r}. "
+                "Callbacks of scikit-learn are set by set_callbacks."
+            )
+    return tuple(callbacks or ())
 
 
 def make_net(recipe: Recipe, random: np.random.RandomState) -> InMemoryNet:
