@@ -24,8 +24,9 @@ from sknets.training._plan import Rows
 if TYPE_CHECKING:
     from sknets.training._net import InMemoryNet
 
-# Rows of a linear layer that are multiplied at once: their outputs stay in the cache.
-LINEAR_CHUNK_ROWS = 8192
+# Numbers that a linear layer reads at once, so that its backward pass still finds them in the cache.
+LINEAR_CHUNK_ELEMENTS = 2**20
+MIN_LINEAR_CHUNK_ROWS = 256
 
 
 def minimise(net: "InMemoryNet", train: Rows, validation: Rows | None, n_iterations: int) -> None:
@@ -108,7 +109,10 @@ class _Walk:
 
     def _make_chunks(self) -> list[slice]:
         n_rows = len(self.train)
-        step = LINEAR_CHUNK_ROWS if self.linear else self.net.rows_per_pass(self.train.inputs)
+        if self.linear:
+            step = max(MIN_LINEAR_CHUNK_ROWS, LINEAR_CHUNK_ELEMENTS // self.train.inputs.shape[1])
+        else:
+            step = self.net.rows_per_pass(self.train.inputs)
         if self.net.has_batch_normalization:
             # Statistics of a chunk are not those of the batch.
             step = n_rows
