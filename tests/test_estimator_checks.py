@@ -25,6 +25,7 @@ def list_variants():
     """Yield pairs (family in the page's table or None, estimator)."""
     yield from ((None, Network(solver=solver)) for Network in NETWORKS for solver in (*SOLVERS, "lbfgs"))
     yield from ((None, Network(solver="adadelta", learning_rate_init=1.0)) for Network in NETWORKS)
+    yield from (("AdaDelta at the default rate", Network(solver="adadelta")) for Network in NETWORKS)
     for Network in NETWORKS:
         yield "early stopping", Network(early_stopping=True)
         yield "dropout", Network(dropout=0.2)

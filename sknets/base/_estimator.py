@@ -1,15 +1,12 @@
 """What all estimators share: from X and y to a plan, from a trained net to fitted attributes and predictions."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, is_regressor
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,6 +15,8 @@ from sknets._device import resolve_device, resolve_precision
 from sknets._randomness import draw_seed
 from sknets._sklearn_compat import CallbackSupportMixin, validate_data
 from sknets._warnings import warn_user
+from sknets.base._convergence import warn_unless_converged
+from sknets.base._epoch_tasks import fit_task
 from sknets.base._failure import unchanged_on_failure
 from sknets.base._rows import PreparedRows, as_inputs
 from sknets.base._weights import check_weights, drop_weightless
@@ -35,11 +34,11 @@ from sknets.training import (
     column,
     get_solver,
     history_rows,
+    last_row,
     make_net,
     split_off_validation,
     train,
 )
-from sknets.training.callbacks import EpochTasks
 
 
 class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
@@ -48,8 +47,6 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
     A concrete estimator says what its module, loss, penalty, solver and stopping rule are; a classifier or regressor
     between them says how targets become numbers and outputs become predictions.
     """
-
-    # ------------------------------------------------------------------ what a concrete estimator says
 
     @abstractmethod
     def _module_spec(self, n_outputs: int) -> ModuleSpec:
@@ -83,8 +80,6 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
     def _own_attributes(self, net: InMemoryNet) -> dict[str, Any]:
         """Fitted attributes that only this estimator has."""
 
-    # ------------------------------------------------------------------ what a classifier or regressor says
-
     @abstractmethod
     def _learn_targets(self, y: np.ndarray, classes: Any, is_fresh: bool, dtype: np.dtype) -> np.ndarray:
         """Learn the classes or the shape of y and return targets of shape (n,) or (n, n_outputs)."""
@@ -100,8 +95,6 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
     @abstractmethod
     def _strata(self, targets: np.ndarray) -> np.ndarray | None:
         """What a validation split keeps in proportion."""
-
-    # ------------------------------------------------------------------ fitted attributes
 
     @property
     def module_(self) -> torch.nn.Module:
@@ -128,8 +121,6 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         """The validation score after every epoch; None without early stopping."""
         return column(self.net_.history, "valid_score") if self.net_.rule.monitor == "score" else None
 
-    # ------------------------------------------------------------------ fitting
-
     def _fit(
         self,
         X: Any,
@@ -150,11 +141,11 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             rows = self._prepare_rows(X, y, sample_weight, classes, is_fresh=earlier_net is None)
             validation = None if X_val is None else self._prepare_validation(X_val, y_val)
             plan, net = self._make_plan(rows, validation, earlier_net, is_one_pass)
-            with self._fit_task(X, y, sample_weight, plan) as listeners:
+            with fit_task(self, X, y, sample_weight, plan) as listeners:
                 net = train(replace(plan, listeners=listeners), net)
                 self.__dict__.update(self._fitted_attributes(net))
             if not is_one_pass:
-                self._warn_unless_converged(net, plan.max_epochs)
+                warn_unless_converged(net, plan.max_epochs)
         return self
 
     def _initialize(self, X: Any, y: Any) -> "BaseNetwork":
@@ -187,18 +178,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         return None
 
     def _prepare_rows(self, X: Any, y: Any, sample_weight: Any, classes: Any, is_fresh: bool) -> PreparedRows:
-        X, y = validate_data(
-            self,
-            as_array_like(X),
-            as_array_like(y),
-            reset=is_fresh,
-            accept_sparse="csr",
-            multi_output=True,
-            y_numeric=is_regressor(self),
-            dtype=[np.float64, np.float32],
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+        X, y = self._check_X_y(X, y, reset=is_fresh)
         weights = check_weights(sample_weight, X)
         targets = self._learn_targets(y, classes, is_fresh, X.dtype)
         weights = self._weigh(y, weights)
@@ -206,19 +186,23 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         return PreparedRows(X, targets, weights)
 
     def _prepare_validation(self, X_val: Any, y_val: Any) -> PreparedRows:
+        X, y = self._check_X_y(X_val, y_val, reset=False)
+        return PreparedRows(X, self._encode_targets(y, X.dtype), None)
+
+    def _check_X_y(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         X, y = validate_data(
             self,
-            as_array_like(X_val),
-            as_array_like(y_val),
-            reset=False,
+            as_array_like(X),
+            as_array_like(y),
+            reset=reset,
             accept_sparse="csr",
             multi_output=True,
             y_numeric=is_regressor(self),
             dtype=[np.float64, np.float32],
         )
         if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y)
-        return PreparedRows(X, self._encode_targets(y, X.dtype), None)
+            y = column_or_1d(y, warn=True)
+        return X, y
 
     def _make_plan(
         self, rows: PreparedRows, validation: PreparedRows | None, net: InMemoryNet | None, is_one_pass: bool
@@ -252,6 +236,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _make_recipe(self, rows: PreparedRows, net: InMemoryNet | None, seed: int, watches_score: bool) -> Recipe:
         solver = self._solver_spec()
+        module = self._module_spec(self.n_outputs_)
         if net is None:
             device = resolve_device(self.device)
             if get_solver(solver.solver).runs_on_cpu:
@@ -259,8 +244,9 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             precision = resolve_precision(self.precision, rows.X.dtype, device)
         else:
             device, precision = torch.device(net.device), net.recipe.precision
+            _check_same_module(module, net.recipe.module)
         return Recipe(
-            module=self._module_spec(self.n_outputs_) if net is None else net.recipe.module,
+            module=module,
             loss=self._loss_spec(),
             penalty=self._penalty(rows.weight_sum, rows.weight_sum / len(rows.targets)),
             solver=solver,
@@ -294,84 +280,46 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
                 "Use normalization='layer', or None."
             )
 
-    # ------------------------------------------------------------------ fitted attributes
-
     def _fitted_attributes(self, net: InMemoryNet) -> dict[str, Any]:
         watches_score = net.rule.monitor == "score"
-        losses = column(net.history, "train_loss")
         best = float(net.rule.best)
         return {
             "net_": net,
             "n_iter_": net.n_iter,
             "t_": net.rows_seen,
-            "loss_": losses[-1] if losses else net.final_loss,
+            "loss_": last_row(net.history).get("train_loss", net.final_loss) if net.history else net.final_loss,
             "best_loss_": None if watches_score else best,
             "best_validation_score_": best if watches_score else None,
             **self._own_attributes(net),
         }
 
-    def _warn_unless_converged(self, net: InMemoryNet, max_iter: int) -> None:
-        if net.has_converged or net.was_stopped or net.was_interrupted:
-            return
-        if net.solver.method == "full_batch":
-            message = (
-                f"lbfgs failed to converge after {net.n_iter} iteration(s): {net.solver_message}. Increase "
-                f"max_iter={max_iter}, or scale the data (StandardScaler), to improve the convergence."
-            )
-        elif net.n_iter == max_iter:
-            message = (
-                f"Stochastic Optimizer: Maximum iterations ({max_iter}) reached and the optimization hasn't "
-                "converged yet."
-            )
-        else:
-            return
-        warn_user(message, ConvergenceWarning)
-
-    # ------------------------------------------------------------------ scikit-learn's callbacks
-
-    @contextmanager
-    def _fit_task(self, X: Any, y: Any, sample_weight: Any, plan: TrainingPlan) -> Iterator[tuple[Any, ...]]:
-        """Announce the fit to scikit-learn's callbacks; yield the listeners that announce its epochs."""
-        if plan.is_one_pass:
-            yield ()
-            return
-        data = {"estimator": self, "X": X, "y": y}
-        if sample_weight is not None:
-            data["metadata"] = {"sample_weight": sample_weight}
-        is_walk = plan.recipe.solver.solver == "lbfgs"
-        # As in scikit-learn, L-BFGS has a task for the iteration after the last, which stays empty.
-        context = self._init_callback_context(max_subtasks=max(plan.max_epochs, 1) + 1 if is_walk else plan.max_epochs)
-        context.call_on_fit_task_begin(**data)
-
-        def begin_epoch(net: InMemoryNet) -> Any:
-            task = context.subcontext(task_name="lbfgs-iter" if is_walk else "epoch")
-            return task.call_on_fit_task_begin(
-                **data, reconstruction_attributes=lambda: self._fitted_attributes(net.frozen_copy())
-            )
-
-        def end_epoch(net: InMemoryNet, task: Any) -> bool:
-            return task.call_on_fit_task_end(
-                **data, reconstruction_attributes=lambda: self._fitted_attributes(net.frozen_copy())
-            )
-
-        def close_epoch(task: Any) -> None:
-            task.call_on_fit_task_end(estimator=self)
-
-        has_callbacks = bool(getattr(self, "_skl_callbacks", None))
-        yield (("epoch_tasks", EpochTasks(begin_epoch, end_epoch, close_epoch)),) if has_callbacks else ()
-        context.call_on_fit_task_end(**data)
-
-    # ------------------------------------------------------------------ predicting
-
     def _outputs(self, X: Any) -> np.ndarray:
         """Return the raw outputs of shape (n, n_outputs) in X's floating dtype."""
         check_is_fitted(self)
+        self._update_module()
         X = validate_data(self, as_array_like(X), reset=False, accept_sparse="csr", dtype=[np.float64, np.float32])
         net = self.net_
         outputs = net.outputs(as_inputs(X, net.recipe.precision.dtype, torch.device(net.device)))
         return outputs.cpu().numpy().astype(X.dtype, copy=False)
 
+    def _update_module(self) -> None:
+        """Follow a parameter that scikit-learn reads when it predicts; none by default."""
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _check_same_module(wanted: ModuleSpec, present: ModuleSpec) -> None:
+    changed = {
+        name: (present.arguments[name], value)
+        for name, value in wanted.arguments.items()
+        if value != present.arguments[name]
+    }
+    if changed:
+        was, now = ({name: pair[k] for name, pair in changed.items()} for k in (0, 1))
+        raise ValueError(
+            f"Training can only go on with the network of the last fit; it has {was}, and the parameters now ask for "
+            f"{now}. Set them back, or fit a new estimator."
+        )

@@ -1,6 +1,7 @@
 """What the two multilayer perceptrons share: layers, penalties, solvers and their scikit-learn attributes."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
@@ -109,6 +110,16 @@ class BaseMLP(BaseNetwork):
             "residual": self.residual,
         }
         return ModuleSpec(MLP, arguments, "glorot_logistic" if self.activation == "logistic" else "glorot")
+
+    def _update_module(self) -> None:
+        # scikit-learn's perceptrons, too, predict with the activation that is set now, not with that of the fit.
+        spec = self.net_.recipe.module
+        if self.activation != spec.arguments["activation"]:
+            self._check_activation()
+            module: Any = self.net_.module_
+            module.replace_activation(self.activation)
+            arguments = {**spec.arguments, "activation": self.activation}
+            self.net_.recipe = replace(self.net_.recipe, module=replace(spec, arguments=arguments))
 
     def _penalty(self, weight_sum: float, mean_weight: float) -> Penalty:
         return Penalty(l1=float(self.l1), l2=float(self.alpha), mean_weight=mean_weight)

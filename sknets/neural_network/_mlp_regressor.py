@@ -30,8 +30,8 @@ class MLPRegressor(BaseMLP, BaseNetworkRegressor):
         "mish", "softplus", "hardtanh", "hard_threshold" (0 or 1; for hand-set weights only, it has no gradient) or a
         module class.
     solver : str or type of torch.optim.Optimizer, default="adam"
-        "adam", "sgd", "adamw", "adamax", "nadam", "adadelta", "rmsprop"; "lbfgs" for all rows at once; or an
-        optimizer class.
+        "adam", "sgd", "adamw", "adamax", "nadam", "adadelta" (which wants ``learning_rate_init=1``), "rmsprop"; "lbfgs"
+        for all rows at once; or an optimizer class.
     alpha : float, default=1e-4
         Strength of the L2 penalty: ``alpha / 2 * sum of squared weights / rows in the batch`` is added to the loss, as
         in scikit-learn. With "adamw" it is the decoupled weight decay instead, and not part of the loss.

@@ -51,6 +51,13 @@ class MLP(nn.Sequential):
             layers += [Residual(*block)] if residual and n_in == n_out else block
         super().__init__(*layers, nn.Linear([n_inputs, *hidden_sizes][-1], n_outputs, bias=bias))
 
+    def replace_activation(self, activation: str | type[nn.Module]) -> None:
+        """Put another activation behind every hidden layer; weights stay."""
+        for block in (self, *(layer for layer in self if isinstance(layer, Residual))):
+            for name, layer in list(block.named_children()):
+                if not isinstance(layer, _NO_ACTIVATIONS):
+                    setattr(block, name, make_activation(activation))
+
 
 class Residual(nn.Sequential):
     """Layers in a row whose input is added to their output.
@@ -60,6 +67,9 @@ class Residual(nn.Sequential):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         return inputs + super().forward(inputs)
+
+
+_NO_ACTIVATIONS = (nn.Linear, nn.BatchNorm1d, nn.LayerNorm, nn.GroupNorm, Dropout, Residual)
 
 
 def _make_block(

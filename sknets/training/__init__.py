@@ -1,7 +1,7 @@
 """The training engine: plans, nets, and the ways to train them."""
 
 from sknets.training._batches import SparseRows
-from sknets.training._history import column, history_rows
+from sknets.training._history import column, history_rows, last_row
 from sknets.training._losses import LOSSES, REGRESSION_LOSSES
 from sknets.training._net import InMemoryNet
 from sknets.training._plan import (
@@ -41,6 +41,7 @@ __all__ = [
     "column",
     "get_solver",
     "history_rows",
+    "last_row",
     "make_net",
     "split_off_validation",
     "train",

@@ -8,6 +8,7 @@ from scipy import linalg, sparse
 from scipy.sparse.linalg import LinearOperator, lsqr
 
 from sknets.training._batches import SparseRows
+from sknets.training._epoch_log import begin_epoch, end_epoch
 from sknets.training._plan import Rows
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def solve_exactly(net: "InMemoryNet", train: Rows, validation: Rows | None, n_ep
 
     The factorisation is LAPACK's, on the CPU whatever the device.
     """
-    net.begin_epoch()
+    begin_epoch(net)
     layer = net.last_linear_layer
     penalty = net.loss_penalty
     ridge = 0.5 * penalty.l2 * penalty.scale(len(train)) * len(train) if penalty else 0.0
@@ -37,7 +38,7 @@ def solve_exactly(net: "InMemoryNet", train: Rows, validation: Rows | None, n_ep
     if ridge:
         loss += ridge / len(train) * float(layer.weight.detach().square().sum())
     net.has_converged = True
-    net.end_epoch(loss, validation)
+    end_epoch(net, loss, validation)
 
 
 def _solve_dense(

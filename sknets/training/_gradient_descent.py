@@ -8,6 +8,14 @@ import torch
 from sknets._warnings import warn_user
 from sknets.exceptions import DivergenceError, DivergenceWarning
 from sknets.training._batches import EpochBatches
+from sknets.training._epoch_log import (
+    begin_epoch,
+    drop_epoch,
+    end_epoch,
+    end_epoch_diverged,
+    end_epoch_early,
+    log_batch,
+)
 from sknets.training._plan import Penalty, Rows
 
 if TYPE_CHECKING:
@@ -19,14 +27,14 @@ def descend(net: "InMemoryNet", train: Rows, validation: Rows | None, n_epochs: 
     descent = _Descent(net, train)
     net.last_finite = net.snapshot()
     for epoch in range(n_epochs):
-        net.begin_epoch()
+        begin_epoch(net)
         loss = descent.run_pass()
         weights = net.snapshot()
         if not (math.isfinite(loss) and weights.is_finite()):
             _end_diverged(net, loss, epoch, train, validation)
             break
         net.before_last_finite, net.last_finite = net.last_finite, weights
-        if net.end_epoch(loss, validation, net.optimizer_.param_groups[0]["lr"], len(train)):
+        if end_epoch(net, loss, validation, net.optimizer_.param_groups[0]["lr"], len(train)):
             break
         if not _may_go_on(net):
             net.has_converged = True
@@ -58,7 +66,7 @@ class _Descent:
             self._step_through(log)
         except KeyboardInterrupt:
             n_rows = sum(log.sizes[: len(log.losses)])
-            self.net.end_epoch_early(log.mean_loss() if log.losses else None, n_rows)
+            end_epoch_early(self.net, log.mean_loss() if log.losses else None, n_rows)
             raise
         self.net.epochs_of_fit += 1
         return log.mean_loss()
@@ -87,12 +95,18 @@ class _Descent:
             if penalty is not None:
                 log.penalties.append(penalty.add(log.sizes[index]))
             if is_listened_to:
-                net.notify_gradients((inputs, targets))
+                _notify_gradients(net, (inputs, targets))
             step()
             log.losses.append(loss.detach())
             if is_listened_to:
-                net.log_batch("train", log.losses[-1], log.sizes[index])
+                log_batch(net, "train", log.losses[-1], log.sizes[index])
                 net.notify("on_batch_end", batch=(inputs, targets), training=True, loss=loss, y_pred=outputs.detach())
+
+
+def _notify_gradients(net: "InMemoryNet", batch: tuple[Any, Any]) -> None:
+    """Tell the callbacks that gradients are there, as skorch does."""
+    parameters = list(net.module_.named_parameters())
+    net.notify("on_grad_computed", named_parameters=parameters, batch=batch, training=True)
 
 
 class _PassLog:
@@ -162,13 +176,13 @@ def _end_diverged(net: "InMemoryNet", loss: float, epoch: int, train: Rows, vali
     # The optimizer's moments are not finite either.
     net.initialize_optimizer()
     if epoch == 0:
-        net.drop_epoch()
+        drop_epoch(net)
         raise DivergenceError(
             "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
             f"preprocessed. The loss was {loss} in the first epoch: scale X (StandardScaler), or lower "
             f"learning_rate_init={net.recipe.solver.learning_rate:g}."
         )
-    net.log_divergence(loss, validation)
+    end_epoch_diverged(net, loss, validation)
     warn_user(
         f"Training diverged: the loss was {loss} in epoch {epoch + 1}. The weights of epoch {kept} were kept. "
         f"Scale X (StandardScaler), or lower learning_rate_init={net.recipe.solver.learning_rate:g}.",

@@ -7,7 +7,6 @@ and replaces what is between them.
 
 import copy
 import math
-import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -19,21 +18,20 @@ from skorch.callbacks import Callback
 from skorch.dataset import Dataset
 from torch import nn
 
-from sknets._device import is_available
 from sknets._randomness import make_torch_generator
 from sknets._warnings import warn_user
-from sknets.exceptions import DeviceMovedWarning
 from sknets.nn import Dropout, initialise
 from sknets.training._batches import BatchOrder, SparseRows, TensorBatches
 from sknets.training._closed_form import solve_exactly
+from sknets.training._epoch_log import close_interrupted_epoch
 from sknets.training._full_batch import minimise
 from sknets.training._gradient_descent import descend
-from sknets.training._history import column, last_row
+from sknets.training._history import last_row
 from sknets.training._losses import LOSSES
+from sknets.training._net_state import portable_state, restore_portable_state
 from sknets.training._perceptron_rule import apply_perceptron_rule
 from sknets.training._plan import Penalty, Recipe, Rows, TrainingPlan
 from sknets.training._schedules import SCHEDULES, Schedule
-from sknets.training._scores import SCORES
 from sknets.training._snapshot import Snapshot
 from sknets.training._solvers import Solver, get_solver, make_optimizer, penalty_in_loss
 from sknets.training._stopping import StoppingRule
@@ -95,8 +93,6 @@ class InMemoryNet(NeuralNet):
         self.rows_seen = 0
         self.n_iter = 0
         self.final_loss = math.nan
-
-    # ------------------------------------------------------------------ skorch's seams
 
     # Set when a training begins.
     schedule: Schedule
@@ -165,7 +161,7 @@ class InMemoryNet(NeuralNet):
             method(self, X.rows, validation.rows if validation else None, self.max_epochs if epochs is None else epochs)
         except KeyboardInterrupt:
             self.was_interrupted = True
-            self._close_interrupted_epoch(len(X.rows))
+            close_interrupted_epoch(self, len(X.rows))
             if not self.snapshot().is_finite():
                 self.restore_last_finite()
             self.restore_best()
@@ -175,8 +171,6 @@ class InMemoryNet(NeuralNet):
             del self.epoch_data
             self.module_.eval()
         return self
-
-    # ------------------------------------------------------------------ what the methods of training share
 
     @property
     def solver(self) -> Solver:
@@ -247,16 +241,6 @@ class InMemoryNet(NeuralNet):
         widest = max((parameter.shape[0] for parameter in self.module_.parameters()), default=1)
         return max(1, MAX_PASS_ELEMENTS // max(widest, math.prod(inputs.shape[1:])))
 
-    def evaluate(self, rows: Rows) -> tuple[float, float]:
-        """Return the mean loss, without penalty, and the score of ``rows``; NaN where outputs are not finite."""
-        outputs = self.outputs(rows.inputs)
-        loss = self.mean_loss(outputs, rows)
-        if self.hooks("on_batch_begin", "on_batch_end"):
-            self._notify_validation(outputs, rows, loss)
-        if not bool(torch.isfinite(outputs).all()):
-            return loss, float("nan")
-        return loss, SCORES[self.recipe.score](outputs, rows, self.criterion_.link)
-
     def mean_loss(self, outputs: torch.Tensor, rows: Rows) -> float:
         """Return the mean loss of ``rows``, without penalty, given their outputs."""
         return float(self.criterion_(outputs, rows.targets, rows.weights))
@@ -293,116 +277,6 @@ class InMemoryNet(NeuralNet):
         shared = [self.callbacks, self.callbacks_, self.recipe]
         return copy.deepcopy(self, memo={id(value): value for value in shared})
 
-    # ------------------------------------------------------------------ the log of the epochs
-
-    def begin_epoch(self) -> None:
-        """Open the log's next row."""
-        self.epoch_start = time.perf_counter()
-        self.notify("on_epoch_begin", **self.epoch_data)
-
-    def end_epoch(
-        self, train_loss: float, validation: Rows | None, learning_rate: float | None = None, n_rows: int = 0
-    ) -> bool:
-        """Score the validation rows, log the epoch, tell the callbacks and return whether training is to stop.
-
-        ``n_rows`` are those that were stepped along in the epoch: none where all rows are taken at once.
-        """
-        row = last_row(self.history)
-        row["train_loss"] = train_loss
-        if validation is not None:
-            row["valid_loss"], row["valid_score"] = self.evaluate(validation)
-        if learning_rate is not None:
-            row["learning_rate"] = learning_rate
-        row["seconds"] = time.perf_counter() - self.epoch_start
-        self.n_iter += 1
-        self.rows_seen += n_rows
-        self._watch(row)
-        self._print(row)
-        if self.callbacks_:
-            self._mark_best(row)
-            return self._notify_epoch_end()
-        return False
-
-    def end_epoch_early(self, train_loss: float | None, n_rows: int) -> None:
-        """Close the row of an epoch that was interrupted; drop it where nothing was learnt."""
-        if train_loss is None:
-            self.drop_epoch()
-            return
-        row = last_row(self.history)
-        row["train_loss"] = train_loss
-        row["seconds"] = time.perf_counter() - self.epoch_start
-        self.n_iter += 1
-        self.rows_seen += n_rows
-
-    def _close_interrupted_epoch(self, n_rows: int) -> None:
-        """Close or drop the last row where an interrupt came between its steps and its end."""
-        if self.history and "seconds" not in last_row(self.history):
-            self.end_epoch_early(last_row(self.history).get("train_loss"), n_rows)
-
-    def drop_epoch(self) -> None:
-        """Take the open row out of the log."""
-        del self.history[-1]
-
-    def log_divergence(self, train_loss: float, validation: Rows | None) -> None:
-        """Close the row of an epoch whose loss was not finite."""
-        row = last_row(self.history)
-        row["train_loss"] = train_loss
-        if validation is not None:
-            row["valid_loss"] = row["valid_score"] = float("nan")
-        row["seconds"] = time.perf_counter() - self.epoch_start
-        self.n_iter += 1
-
-    def notify_gradients(self, batch: tuple[Any, Any]) -> None:
-        """Tell the callbacks that gradients are there, as skorch does."""
-        self.notify(
-            "on_grad_computed", named_parameters=list(self.module_.named_parameters()), batch=batch, training=True
-        )
-
-    def _notify_validation(self, outputs: torch.Tensor, rows: Rows, loss: float) -> None:
-        """Show callbacks that listen to batches the validation rows as one batch."""
-        batch = (rows.inputs, rows.targets)
-        self.notify("on_batch_begin", batch=batch, training=False)
-        self.log_batch("valid", torch.tensor(loss), len(rows))
-        self.notify("on_batch_end", batch=batch, training=False, loss=torch.tensor(loss), y_pred=outputs)
-
-    def log_batch(self, prefix: str, loss: torch.Tensor, n_rows: int) -> None:
-        """Write one batch's loss where callbacks listen to batches."""
-        self.history.record_batch(f"{prefix}_loss", float(loss))
-        self.history.record_batch(f"{prefix}_batch_size", n_rows)
-
-    def _watch(self, row: dict[str, Any]) -> None:
-        monitors_score = self.rule.monitor == "score"
-        value = row.get("valid_score" if monitors_score else "train_loss")
-        if value is not None and self.rule.update(value) and monitors_score:
-            self.best_snapshot = self.snapshot()
-            self.best_epoch = len(self.history)
-
-    def _print(self, row: dict[str, Any]) -> None:
-        if self.recipe.verbose:
-            print(f"Iteration {self.n_iter}, loss = {row['train_loss']:.8f}")
-            if "valid_score" in row:
-                print(f"Validation score: {row['valid_score']:f}")
-
-    def _mark_best(self, row: dict[str, Any]) -> None:
-        """Write what skorch's Checkpoint reads: whether this epoch is the best so far, and one batch row."""
-        for name in ("train_loss", "valid_loss"):
-            if name in row:
-                earlier = column(self.history, name)[:-1]
-                row[f"{name}_best"] = row[name] < min(earlier, default=math.inf)
-        if not row["batches"]:
-            row["batches"].append({"train_batch_size": self.epoch_data["dataset_train"].n_rows})
-
-    def _notify_epoch_end(self) -> bool:
-        try:
-            self.notify("on_epoch_end", **self.epoch_data)
-        except KeyboardInterrupt:
-            # How skorch's EarlyStopping, and our bridge to scikit-learn's callbacks, end training.
-            self.was_stopped = True
-            return True
-        return False
-
-    # ------------------------------------------------------------------ the state that outlives a call
-
     def start_training(self, plan: TrainingPlan) -> None:
         """Begin a fit: new optimizer, schedule and order of rows; the best value so far is kept."""
         recipe = self.recipe
@@ -434,36 +308,11 @@ class InMemoryNet(NeuralNet):
             batch_size = min(self.recipe.batch_size or DEFAULT_BATCH_SIZE, n_rows)
         return BatchOrder(n_rows, batch_size, self.recipe.shuffle, self.random)
 
-    # ------------------------------------------------------------------ pickling
-
     def __getstate__(self) -> dict[str, Any]:
-        """Everything on the CPU, so that a net trained on a GPU can be read anywhere."""
-        state = self.__dict__.copy()
-        if "optimizer_" in state:
-            state["optimizer_"] = _to_cpu(state["optimizer_"].state_dict())
-            state["module_"] = _to_cpu(state["module_"])
-            if state.get("best_snapshot") is not None:
-                state["best_snapshot"] = state["best_snapshot"].to_cpu()
-        return state
+        return portable_state(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
-        wanted = torch.device(state["device"])
-        if not is_available(wanted):
-            warn_user(
-                f"The model was trained on {wanted}, which this machine does not have; it is now on the CPU.",
-                DeviceMovedWarning,
-            )
-            wanted = torch.device("cpu")
-        state["device"] = str(wanted)
-        optimizer_state = state.pop("optimizer_", None)
-        self.__dict__.update(state)
-        if optimizer_state is not None:
-            self.__dict__["module_"] = self.module_.to(wanted)
-            # Written past skorch's __setattr__, which registers attributes that are new.
-            self.__dict__["optimizer_"] = make_optimizer(self.recipe.solver, self.module_, self.recipe.penalty)
-            self.optimizer_.load_state_dict(optimizer_state)
-            _restore_dtypes(self.optimizer_, optimizer_state)
+        restore_portable_state(self, state)
 
 
 class ClassifierNet(InMemoryNet, NeuralNetClassifier):
@@ -478,26 +327,3 @@ class ClassifierNet(InMemoryNet, NeuralNetClassifier):
 
 class RegressorNet(InMemoryNet, NeuralNetRegressor):
     """Targets are a matrix of numbers."""
-
-
-def _restore_dtypes(optimizer: Any, saved: dict[str, Any]) -> None:
-    """Undo torch's casting of an optimizer's state to the parameters' dtype: NAdam keeps a float32 product."""
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    for index, values in saved.get("state", {}).items():
-        current = optimizer.state[parameters[index]]
-        for name, value in values.items():
-            if isinstance(value, torch.Tensor) and current[name].dtype != value.dtype:
-                current[name] = value.clone().to(current[name].device)
-
-
-def _to_cpu(state: Any) -> Any:
-    if isinstance(state, torch.Tensor):
-        return state.detach().cpu()
-    if isinstance(state, nn.Module):
-        on_cpu = all(tensor.device.type == "cpu" for tensor in [*state.parameters(), *state.buffers()])
-        return state if on_cpu else copy.deepcopy(state).cpu()
-    if isinstance(state, dict):
-        return {key: _to_cpu(value) for key, value in state.items()}
-    if isinstance(state, list):
-        return [_to_cpu(value) for value in state]
-    return state

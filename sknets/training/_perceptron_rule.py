@@ -16,6 +16,7 @@ import torch
 from scipy import sparse
 
 from sknets.training._batches import BatchOrder, SparseRows
+from sknets.training._epoch_log import begin_epoch, end_epoch
 from sknets.training._plan import Penalty, Rows
 
 if TYPE_CHECKING:
@@ -72,10 +73,10 @@ def apply_perceptron_rule(net: "InMemoryNet", train: Rows, validation: Rows | No
         net.order = BatchOrder(len(rows), 1, net.recipe.shuffle, net.random)
     net.rule.patience = max(net.rule.patience, MIN_PATIENCE_ROWS // len(rows))
     for _ in range(n_epochs):
-        net.begin_epoch()
+        begin_epoch(net)
         loss, n_mistakes = _pass_over(net, rows, weights, has_bias)
         _write(layer, weights, has_bias)
-        should_stop = net.end_epoch(loss, validation, net.recipe.solver.learning_rate, len(train))
+        should_stop = end_epoch(net, loss, validation, net.recipe.solver.learning_rate, len(train))
         if not n_mistakes or net.rule.is_exhausted:
             net.has_converged = True
             break

@@ -15,10 +15,11 @@ from sknets.training._plan import Recipe, TrainingPlan
 def train(plan: TrainingPlan, net: InMemoryNet | None = None) -> InMemoryNet:
     """Train a new net by ``plan``, or ``net`` further, and return it."""
     net = make_net(plan.recipe, plan.random) if net is None else net
+    is_new = not hasattr(net, "order")
+    has_other_solver = net.recipe.solver.solver != plan.recipe.solver.solver
     net.recipe = plan.recipe
     net.random = plan.random
-    is_first_call = not hasattr(net, "order")
-    if plan.is_one_pass and not is_first_call:
+    if plan.is_one_pass and not (is_new or has_other_solver):
         net.continue_training(plan)
     else:
         _renew_callbacks(net)

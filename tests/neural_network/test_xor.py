@@ -8,6 +8,7 @@ import pytest
 from sklearn.base import clone
 
 from sknets import MLPClassifier, MLPRegressor
+from sknets.nn import HardThreshold
 
 X = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
 XOR = np.array([0, 1, 1, 0])
@@ -114,3 +115,15 @@ def test_a_warm_start_begins_with_weights_set_by_hand():
 
     assert clf.score(X, XOR) == 1
     assert clf.coefs_[0].min() > 5
+
+
+def test_a_trained_network_takes_thresholds_and_weights_by_hand():
+    clf = MLPClassifier((2,), solver="lbfgs", random_state=0).fit(X, XOR)
+
+    clf.set_params(activation="hard_threshold")
+    for name, values in BY_HAND.items():
+        for array, value in zip(getattr(clf, name), values, strict=True):
+            array[:] = value
+
+    assert clf.predict(X).tolist() == XOR.tolist()
+    assert isinstance(clf.module_[1], HardThreshold)
