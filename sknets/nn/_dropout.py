@@ -23,11 +23,12 @@ class Dropout(nn.Module):
         self.generator: torch.Generator | None = None
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        if not self.training or self.p == 0:
-            return inputs
+        return inputs * self.draw_mask(inputs) if self.training and self.p else inputs
+
+    def draw_mask(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return zeros, and ``1 / (1 - p)`` for the inputs that stay, in the shape of ``inputs``."""
         keep = 1 - self.p
-        mask = torch.empty_like(inputs).bernoulli_(keep, generator=self.generator).div_(keep)
-        return inputs * mask
+        return torch.empty_like(inputs).bernoulli_(keep, generator=self.generator).div_(keep)
 
     def extra_repr(self) -> str:
         return f"p={self.p}"

@@ -8,6 +8,7 @@ import torch
 from sknets._warnings import warn_user
 from sknets.exceptions import DivergenceError, DivergenceWarning
 from sknets.training._batches import EpochBatches
+from sknets.training._dense_program import DenseProgram
 from sknets.training._epoch_log import (
     begin_epoch,
     drop_epoch,
@@ -26,6 +27,14 @@ def descend(net: "InMemoryNet", train: Rows, validation: Rows | None, n_epochs: 
     """Train ``net`` for at most ``n_epochs`` epochs and leave it with its best, or its last finite, weights."""
     descent = _Descent(net, train)
     net.last_finite = net.snapshot()
+    try:
+        _run_epochs(net, descent, train, validation, n_epochs)
+    finally:
+        descent.leave_program()
+    net.restore_best()
+
+
+def _run_epochs(net: "InMemoryNet", descent: "_Descent", train: Rows, validation: Rows | None, n_epochs: int) -> None:
     for epoch in range(n_epochs):
         begin_epoch(net)
         loss = descent.run_pass()
@@ -39,7 +48,6 @@ def descend(net: "InMemoryNet", train: Rows, validation: Rows | None, n_epochs: 
         if not _may_go_on(net):
             net.has_converged = True
             break
-    net.restore_best()
 
 
 class _Descent:
@@ -50,6 +58,7 @@ class _Descent:
         tensors = [train.inputs, train.targets, train.weights]
         self.batches = EpochBatches(tensors, net.order, merge_last_single=net.has_batch_normalization)
         self.parameters = list(net.module_.parameters())
+        self.program = DenseProgram(net) if DenseProgram.can_run(net) else None
         self.penalty = _PenaltyGradient(net.penalised_weights, net.loss_penalty) if net.loss_penalty else None
         self.rate: float | None = None
         self.is_listened_to = net.hooks("on_batch_begin", "on_batch_end", "on_grad_computed")
@@ -58,9 +67,8 @@ class _Descent:
         """Step through all batches once and return their mean loss, penalty included."""
         log = _PassLog(self.batches.sizes)
         self.net.module_.train()
-        if self.penalty is not None and self.net.callbacks_:
-            # A callback may have frozen or thawed a layer.
-            self.penalty = _PenaltyGradient(self.net.penalised_weights, self.net.loss_penalty)
+        if self.net.callbacks_:
+            self._follow_frozen_layers()
         self._set_rate(self.net.epochs_of_fit)
         try:
             self._step_through(log)
@@ -69,7 +77,22 @@ class _Descent:
             end_epoch_early(self.net, log.mean_loss() if log.losses else None, n_rows)
             raise
         self.net.epochs_of_fit += 1
+        if self.program is not None and self.net.callbacks_:
+            self.program.write_optimizer_state()
         return log.mean_loss()
+
+    def leave_program(self) -> None:
+        """Give the module and its optimizer memory of their own; go on, if at all, by autograd."""
+        if self.program is not None:
+            self.program.close()
+            self.program = None
+
+    def _follow_frozen_layers(self) -> None:
+        """A callback may have frozen or thawed a layer."""
+        if self.program is not None and not DenseProgram.can_run(self.net):
+            self.leave_program()
+        if self.penalty is not None:
+            self.penalty = _PenaltyGradient(self.net.penalised_weights, self.net.loss_penalty)
 
     def _set_rate(self, progress: float) -> None:
         """Follow the schedule, and leave the optimizer's rate to callbacks where the schedule does not move."""
@@ -79,28 +102,41 @@ class _Descent:
             self.net.set_learning_rate(rate)
 
     def _step_through(self, log: "_PassLog") -> None:
-        net, parameters, penalty = self.net, self.parameters, self.penalty
-        optimizer: Any = net.optimizer_
-        step = optimizer.step
-        is_listened_to, schedule = self.is_listened_to, self.net.schedule
+        net, is_listened_to, schedule = self.net, self.is_listened_to, self.net.schedule
+        compute, update = self._choose_step()
         for index, (inputs, targets, sample_weights) in enumerate(self.batches.next_epoch()):
             if schedule.per_batch:
                 self._set_rate(net.epochs_of_fit + index / len(log.sizes))
             if is_listened_to:
                 net.notify("on_batch_begin", batch=(inputs, targets), training=True)
-            for parameter in parameters:
-                parameter.grad = None
-            outputs, loss = net.forward_loss(inputs, targets, sample_weights)
-            loss.backward()
+            outputs, loss, penalty = compute(inputs, targets, sample_weights, log.sizes[index])
             if penalty is not None:
-                log.penalties.append(penalty.add(log.sizes[index]))
+                log.penalties.append(penalty)
             if is_listened_to:
                 _notify_gradients(net, (inputs, targets))
-            step()
-            log.losses.append(loss.detach())
+            update()
+            log.losses.append(loss)
             if is_listened_to:
-                log_batch(net, "train", log.losses[-1], log.sizes[index])
-                net.notify("on_batch_end", batch=(inputs, targets), training=True, loss=loss, y_pred=outputs.detach())
+                log_batch(net, "train", loss, log.sizes[index])
+                net.notify("on_batch_end", batch=(inputs, targets), training=True, loss=loss, y_pred=outputs)
+
+    def _choose_step(self) -> tuple[Any, Any]:
+        optimizer: Any = self.net.optimizer_
+        if self.program is not None:
+            return self._compute_by_program, self.program.update
+        return self._compute_by_autograd, optimizer.step
+
+    def _compute_by_program(self, inputs: Any, targets: Any, sample_weights: Any, n_rows: int) -> Any:
+        program: Any = self.program
+        outputs, loss = program.compute_gradient(inputs, targets, sample_weights)
+        return outputs, loss, program.add_penalty(self.penalty.penalty, n_rows) if self.penalty is not None else None
+
+    def _compute_by_autograd(self, inputs: Any, targets: Any, sample_weights: Any, n_rows: int) -> Any:
+        for parameter in self.parameters:
+            parameter.grad = None
+        outputs, loss = self.net.forward_loss(inputs, targets, sample_weights)
+        loss.backward()
+        return outputs.detach(), loss.detach(), self.penalty.add(n_rows) if self.penalty is not None else None
 
 
 def _notify_gradients(net: "InMemoryNet", batch: tuple[Any, Any]) -> None:

@@ -63,8 +63,8 @@ def _to_cpu(state: Any) -> Any:
     if isinstance(state, torch.Tensor):
         return state.detach().cpu()
     if isinstance(state, nn.Module):
-        on_cpu = all(tensor.device.type == "cpu" for tensor in [*state.parameters(), *state.buffers()])
-        return state if on_cpu else copy.deepcopy(state).cpu()
+        # A copy, since a view (of a vector that training works on) would take its whole memory along.
+        return copy.deepcopy(state).cpu()
     if isinstance(state, dict):
         return {key: _to_cpu(value) for key, value in state.items()}
     if isinstance(state, list):

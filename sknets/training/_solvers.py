@@ -91,20 +91,27 @@ def make_optimizer(spec: SolverSpec, module: nn.Module, penalty: Penalty) -> tor
     """Build the torch optimizer for a module's trainable parameters, fused where torch has the kernel."""
     solver = get_solver(spec.solver)
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    if solver.optimizer is None:
+    if get_solver(spec.solver).optimizer is None:
         return NoOptimizer(spec.learning_rate)
+    return build_optimizer(spec, parameters, [p for p in parameters if p.ndim > 1], penalty)
+
+
+def build_optimizer(
+    spec: SolverSpec, parameters: list[nn.Parameter], weights: list[nn.Parameter], penalty: Penalty
+) -> torch.optim.Optimizer:
+    """Build the torch optimizer for ``parameters``, of which ``weights`` decay where the solver decays them."""
+    solver = get_solver(spec.solver)
     arguments: dict[str, Any] = solver.translate(spec.arguments)
     if solver.has_fused_kernel and all(parameter.device.type in ("cpu", "cuda") for parameter in parameters):
         arguments["fused"] = True
     arguments.update(spec.arguments.get("solver_params") or {})
     groups: Iterable[Any] = parameters
     if solver.decays_weights and "weight_decay" not in arguments:
-        groups = [
-            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": penalty.l2},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-        ]
+        decaying = {id(weight) for weight in weights}
+        others = [parameter for parameter in parameters if id(parameter) not in decaying]
+        groups = [{"params": weights, "weight_decay": penalty.l2}, {"params": others, "weight_decay": 0.0}]
         groups = [group for group in groups if group["params"]]
-    make: Callable[..., torch.optim.Optimizer] = solver.optimizer
+    make: Callable[..., torch.optim.Optimizer] = solver.optimizer  # type: ignore[assignment]  # not None here
     return make(groups, lr=spec.learning_rate, **arguments)
 
 
