@@ -8,7 +8,10 @@ import torch
 
 def as_array_like(X: Any) -> Any:
     """Return torch tensors (of any device) as numpy arrays and everything else unchanged."""
-    return X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
+    if not isinstance(X, torch.Tensor):
+        return X
+    # numpy has no bfloat16.
+    return (X.float() if X.dtype == torch.bfloat16 else X).detach().cpu().numpy()
 
 
 def as_tensor(array: np.ndarray, dtype: torch.dtype, device: torch.device) -> torch.Tensor:

@@ -32,60 +32,63 @@ class _Limit:
     @contextmanager
     def held(self) -> Iterator[None]:
         with self._lock:
-            if self._n_holders == 0:
-                self.remember()
+            own_number = self.lower(is_first=self._n_holders == 0)
             self._n_holders += 1
-            self.lower()
         try:
             yield
         finally:
             with self._lock:
                 self._n_holders -= 1
-                if self._n_holders == 0:
-                    self.restore()
+                self.restore(own_number, is_last=self._n_holders == 0)
 
-    def remember(self) -> None:
+    def lower(self, is_first: bool) -> Any:
+        """Set one thread; return what this block must restore."""
         raise NotImplementedError
 
-    def lower(self) -> None:
-        raise NotImplementedError
-
-    def restore(self) -> None:
+    def restore(self, own_number: Any, is_last: bool) -> None:
         raise NotImplementedError
 
 
 class _TorchLimit(_Limit):
     """torch keeps the number twice: per calling thread, and globally for its matrix products.
 
-    So each thread sets its own, and only the last one to leave restores: a block that is still running must not get a
-    second thread back.
+    So each thread sets its own. A thread that leaves while others hold the limit gives its own number back in a way
+    that leaves the global one alone: a block that is still running must not get a second thread.
     """
 
-    _n_threads = 1
+    _global_number = 1
 
-    def remember(self) -> None:
-        self._n_threads = torch.get_num_threads()
-
-    def lower(self) -> None:
-        if self._n_threads != 1 or torch.get_num_threads() != 1:
+    def lower(self, is_first: bool) -> int:
+        own_number = torch.get_num_threads()
+        if is_first:
+            self._global_number = own_number
+        if own_number != 1 or self._global_number != 1:
             torch.set_num_threads(1)
+        return own_number
 
-    def restore(self) -> None:
-        if self._n_threads != 1:
-            torch.set_num_threads(self._n_threads)
+    def restore(self, own_number: int, is_last: bool) -> None:
+        if is_last and self._global_number != own_number:
+            # A thread that was born under the limit took the one for its own; the global number is another's.
+            torch.set_num_threads(self._global_number)
+        elif own_number != 1:
+            torch.set_num_threads(own_number)
+            if not is_last:
+                # The call above set the global number, too; another thread can set it without touching this one's.
+                setter = threading.Thread(target=torch.set_num_threads, args=(1,))
+                setter.start()
+                setter.join()
 
 
 class _BlasLimit(_Limit):
     _limiter: Any = None
 
-    def remember(self) -> None:
-        self._limiter = _blas().limit(limits=1)
+    def lower(self, is_first: bool) -> None:
+        if is_first:
+            self._limiter = _blas().limit(limits=1)
 
-    def lower(self) -> None:
-        """Nothing: the number is global, and already one."""
-
-    def restore(self) -> None:
-        self._limiter.restore_original_limits()
+    def restore(self, own_number: None, is_last: bool) -> None:
+        if is_last:
+            self._limiter.restore_original_limits()
 
 
 _torch_limit = _TorchLimit()

@@ -5,6 +5,9 @@ import os
 # Before scipy is imported anywhere: without it scikit-learn skips its check of array API input.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
+# The tests compare with scikit-learn in double precision, which is the CPU's.
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
 import numpy as np
 import pytest
 import torch

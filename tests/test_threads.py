@@ -136,7 +136,7 @@ def test_a_fit_with_large_steps_keeps_the_callers_number(three_threads, table, m
     ("n_features", "n_units", "n_rows", "is_large"),
     [(64, 100, 200, False), (784, 256, 32, False), (784, 512, 128, True)],
 )
-def test_a_step_is_large_beyond_fifty_million_operations(three_threads, rng, n_features, n_units, n_rows, is_large):
+def test_a_step_is_large_beyond_120_million_operations(three_threads, rng, n_features, n_units, n_rows, is_large):
     X, y = rng.normal(size=(n_rows, n_features)).astype(np.float32), np.arange(n_rows) % 2
     counts = ThreadCount()
     counts.seen = seen = []

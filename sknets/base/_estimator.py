@@ -21,6 +21,7 @@ from sknets.base._failure import unchanged_on_failure
 from sknets.base._rows import PreparedRows, as_inputs
 from sknets.base._weights import check_weights, drop_weightless
 from sknets.training import (
+    LOSSES,
     InMemoryNet,
     LossSpec,
     ModuleSpec,
@@ -159,6 +160,8 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _net_to_continue(self, is_one_pass: bool) -> InMemoryNet | None:
         net = getattr(self, "net_", None) if is_one_pass or self.warm_start else None
+        if net is not None:
+            self._update_module()
         if net is not None and (self.callbacks or not is_one_pass):
             # A user's callback may raise in the middle; the estimator then still has the net of before.
             return net.branch()
@@ -179,7 +182,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _prepare_rows(self, X: Any, y: Any, sample_weight: Any, classes: Any, is_fresh: bool) -> PreparedRows:
         X, y = self._check_X_y(X, y, reset=is_fresh)
-        weights = check_weights(sample_weight, X)
+        weights = check_weights(as_array_like(sample_weight), X)
         targets = self._learn_targets(y, classes, is_fresh, X.dtype)
         weights = self._weigh(y, weights)
         (X, targets), weights = drop_weightless([X, targets], weights)
@@ -187,6 +190,8 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _prepare_validation(self, X_val: Any, y_val: Any) -> PreparedRows:
         X, y = self._check_X_y(X_val, y_val, reset=False)
+        if is_regressor(self) and self.early_stopping and len(y) < 2:
+            raise ValueError(f"X_val needs at least two rows for early stopping, whose score is R2; got {len(y)}.")
         return PreparedRows(X, self._encode_targets(y, X.dtype), None)
 
     def _check_X_y(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
@@ -245,6 +250,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         else:
             device, precision = torch.device(net.device), net.recipe.precision
             _check_same_module(module, net.recipe.module)
+            _check_same_link(self._loss_spec(), net.recipe.loss)
         return Recipe(
             module=module,
             loss=self._loss_spec(),
@@ -274,10 +280,11 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         return int(batch_size)
 
     def _check_rows(self, rows: PreparedRows, net: InMemoryNet) -> None:
-        if len(rows.targets) == 1 and net.has_batch_normalization:
+        n_rows, batch_size = len(rows.targets), getattr(self, "batch_size", "auto")
+        if net.has_batch_normalization and (n_rows == 1 or batch_size == 1):
             raise ValueError(
-                "normalization='batch' needs at least two rows to train on; got n_samples = 1. "
-                "Use normalization='layer', or None."
+                "normalization='batch' needs at least two rows in a batch to train on; got "
+                f"n_samples = {n_rows} and batch_size={batch_size!r}. Use normalization='layer', or None."
             )
 
     def _fitted_attributes(self, net: InMemoryNet) -> dict[str, Any]:
@@ -322,4 +329,12 @@ def _check_same_module(wanted: ModuleSpec, present: ModuleSpec) -> None:
         raise ValueError(
             f"Training can only go on with the network of the last fit; it has {was}, and the parameters now ask for "
             f"{now}. Set them back, or fit a new estimator."
+        )
+
+
+def _check_same_link(wanted: LossSpec, present: LossSpec) -> None:
+    if LOSSES[wanted.name].link != LOSSES[present.name].link:
+        raise ValueError(
+            f"Training can only go on with a loss of the same kind of predictions; it was {present.name!r} and is now "
+            f"{wanted.name!r}. Set it back, or fit a new estimator."
         )

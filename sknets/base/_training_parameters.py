@@ -47,10 +47,13 @@ COUNT_OR_ZERO = Interval(Integral, 0, None, closed="left")
 
 def check_solver_class(solver: Any) -> None:
     """Refuse classes that are not torch optimizers."""
-    if inspect.isclass(solver) and not issubclass(solver, torch.optim.Optimizer):
+    if not inspect.isclass(solver):
+        return
+    is_optimizer = issubclass(solver, torch.optim.Optimizer) and solver is not torch.optim.Optimizer
+    if not is_optimizer or issubclass(solver, torch.optim.LBFGS):
         raise ValueError(
-            "solver must be a name or a subclass of torch.optim.Optimizer; "
-            f"got the class {solver.__name__!r}. Pass for example solver='adam' or solver=torch.optim.RAdam."
+            "solver must be a name or a subclass of torch.optim.Optimizer that steps along gradients; "
+            f"got the class {solver.__name__!r}. Pass for example solver='adam', 'lbfgs' or torch.optim.RAdam."
         )
 
 

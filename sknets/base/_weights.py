@@ -21,8 +21,14 @@ def apply_class_weight(
     """Multiply each row's weight by that of its class; ``y`` holds labels or an indicator."""
     if class_weight is None:
         return weights
-    if isinstance(class_weight, dict) and min(class_weight.values(), default=0) < 0:
-        raise ValueError(f"class_weight must not be negative; got {class_weight}. Use 0 to leave a class out.")
+    tables = (
+        [class_weight] if isinstance(class_weight, dict) else class_weight if isinstance(class_weight, list) else []
+    )
+    for table in tables:
+        if not all(np.isfinite(weight) and weight >= 0 for weight in table.values()):
+            raise ValueError(
+                f"class_weight must not be negative, infinite or NaN; got {class_weight}. Use 0 to leave a class out."
+            )
     weights = np.ones(y.shape[0]) if weights is None else weights
     if y.ndim == 2:
         return weights * compute_sample_weight(class_weight, y)

@@ -43,7 +43,7 @@ class BaseMLP(BaseNetwork):
 
         Assigning a list of arrays writes them into the module.
         """
-        return [layer.weight.detach().cpu().numpy().T for layer in self._linear_layers]
+        return _LiveArrays(layer.weight.detach().cpu().numpy().T for layer in self._linear_layers)
 
     @coefs_.setter
     def coefs_(self, values: Iterable[Any]) -> None:
@@ -52,7 +52,7 @@ class BaseMLP(BaseNetwork):
     @property
     def intercepts_(self) -> list[np.ndarray]:
         """Biases of each layer, of shape (n_out,). On the CPU they are the module's own memory."""
-        return [layer.bias.detach().cpu().numpy() for layer in self._linear_layers]
+        return _LiveArrays(layer.bias.detach().cpu().numpy() for layer in self._linear_layers)
 
     @intercepts_.setter
     def intercepts_(self, values: Iterable[Any]) -> None:
@@ -84,6 +84,11 @@ class BaseMLP(BaseNetwork):
     def _check_can_learn(self) -> None:
         check_solver_class(self.solver)
         self._check_activation()
+        if self.solver == "lbfgs" and self.solver_params:
+            raise ValueError(
+                f"solver='lbfgs' takes no solver_params; got {self.solver_params}. Leave them out, or use max_fun, tol "
+                "and max_iter."
+            )
         if self.activation == "hard_threshold":
             raise ValueError(
                 "activation='hard_threshold' cannot be trained: the step function has no gradient. Use Perceptron "
@@ -115,7 +120,11 @@ class BaseMLP(BaseNetwork):
         # scikit-learn's perceptrons, too, predict with the activation that is set now, not with that of the fit.
         spec = self.net_.recipe.module
         if self.activation != spec.arguments["activation"]:
-            self._check_activation()
+            if self.activation not in ACTIVATIONS or spec.arguments["activation"] not in ACTIVATIONS:
+                raise ValueError(
+                    f"A fitted network can only change between activations that have a name, {sorted(ACTIVATIONS)}; "
+                    f"got {self.activation!r} after {spec.arguments['activation']!r}. Fit a new estimator."
+                )
             module: Any = self.net_.module_
             module.replace_activation(self.activation)
             arguments = {**spec.arguments, "activation": self.activation}
@@ -140,6 +149,13 @@ class BaseMLP(BaseNetwork):
 
     def _is_stepwise(self) -> bool:
         return self.solver != "lbfgs"
+
+
+class _LiveArrays(list):
+    """Arrays that share a module's memory; an item that is assigned is written into it."""
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self[index][:] = value
 
 
 def _linear_layers(module: torch.nn.Module) -> list[torch.nn.Linear]:

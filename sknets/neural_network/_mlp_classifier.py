@@ -74,7 +74,8 @@ class MLPClassifier(BaseMLP, BaseNetworkClassifier):
     max_fun : int, default=15000
         Most evaluations of the loss by "lbfgs".
     dropout : float or sequence of float, default=0.0
-        Share of hidden units dropped in training, in [0, 1); one number, or one per hidden layer.
+        Share of hidden units dropped in training, in [0, 1); one number, or one per hidden layer. "lbfgs" draws the
+        units once for the whole fit.
     normalization : {"batch", "layer", "group"} or None, default=None
         Normalization of each hidden layer before its activation.
     residual : bool, default=False
@@ -291,6 +292,7 @@ class MLPClassifier(BaseMLP, BaseNetworkClassifier):
         >>> clf.predict(X).tolist()
         [0, 1, 1, 0]
         """
+        self._check_activation()
         return self._initialize(X, y)
 
     def decision_function(self, X):

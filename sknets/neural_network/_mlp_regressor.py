@@ -78,7 +78,8 @@ class MLPRegressor(BaseMLP, BaseNetworkRegressor):
     max_fun : int, default=15000
         Most evaluations of the loss by "lbfgs".
     dropout : float or sequence of float, default=0.0
-        Share of hidden units dropped in training, in [0, 1); one number, or one per hidden layer.
+        Share of hidden units dropped in training, in [0, 1); one number, or one per hidden layer. "lbfgs" draws the
+        units once for the whole fit.
     normalization : {"batch", "layer", "group"} or None, default=None
         Normalization of each hidden layer before its activation.
     residual : bool, default=False
@@ -267,6 +268,7 @@ class MLPRegressor(BaseMLP, BaseNetworkRegressor):
         self : MLPRegressor
             Its ``module_`` has the initial weights that ``random_state`` gives.
         """
+        self._check_activation()
         return self._initialize(X, y)
 
     def predict(self, X):

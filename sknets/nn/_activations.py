@@ -30,4 +30,9 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 def make_activation(activation: str | type[nn.Module]) -> nn.Module:
     """Return a new module for a name in ACTIVATIONS or for a torch module class."""
-    return ACTIVATIONS[activation]() if isinstance(activation, str) else activation()
+    if isinstance(activation, str):
+        return ACTIVATIONS[activation]()
+    # A class of the user's has parameters as it makes them: on the CPU, whatever device the network is planned on, and
+    # without moving torch's generator.
+    with torch.device("cpu"), torch.random.fork_rng(devices=[]):
+        return activation()

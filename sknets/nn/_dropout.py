@@ -37,7 +37,7 @@ class Dropout(nn.Module):
         state = super().__getstate__()
         if self.generator is not None:
             # A generator unpickles only where its device is; its state as bytes goes anywhere.
-            state["generator"] = (self.generator.device.type, self.generator.get_state())
+            state["generator"] = (str(self.generator.device), self.generator.get_state())
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -47,9 +47,9 @@ class Dropout(nn.Module):
         super().__setstate__(state)
 
 
-def _restore_generator(device_type: str, generator_state: torch.Tensor) -> torch.Generator:
+def _restore_generator(device: str, generator_state: torch.Tensor) -> torch.Generator:
     try:
-        generator = torch.Generator(device_type)
+        generator = torch.Generator(device)
         generator.set_state(generator_state)
     except RuntimeError:
         # The device is not on this machine, and the CPU's generator cannot continue another kind's sequence.

@@ -48,13 +48,24 @@ def _solve_dense(
     root = np.sqrt(weights)[:, None]
     A, b = (inputs - input_mean) * root, (targets - target_mean) * root
     if ridge:
-        n_features = A.shape[1]
-        A = np.vstack([A, np.sqrt(ridge) * np.eye(n_features, dtype=A.dtype)])
-        b = np.vstack([b, np.zeros((n_features, b.shape[1]), dtype=b.dtype)])
+        coefficients = _solve_ridge(A, b, ridge).astype(targets.dtype, copy=False)
+        return coefficients, (target_mean - input_mean @ coefficients).ravel()
     # Centring makes dependent columns dependent only up to rounding, which LAPACK's own cutoff would take for rank.
     cutoff = max(A.shape) * np.finfo(A.dtype).eps
     coefficients = linalg.lstsq(A, b, cond=cutoff, check_finite=False)[0].astype(targets.dtype, copy=False)
     return coefficients, (target_mean - input_mean @ coefficients).ravel()
+
+
+def _solve_ridge(A: np.ndarray, b: np.ndarray, ridge: float) -> np.ndarray:
+    """Solve by Cholesky, in the smaller of the two spaces; by singular values where rounding makes that impossible."""
+    n_rows, n_features = A.shape
+    try:
+        if n_features <= n_rows:
+            return linalg.solve(A.T @ A + ridge * np.eye(n_features, dtype=A.dtype), A.T @ b, assume_a="pos")
+        return A.T @ linalg.solve(A @ A.T + ridge * np.eye(n_rows, dtype=A.dtype), b, assume_a="pos")
+    except (linalg.LinAlgError, linalg.LinAlgWarning):
+        U, sizes, V = linalg.svd(A, full_matrices=False)
+        return V.T @ ((sizes / (sizes**2 + ridge))[:, None] * (U.T @ b))
 
 
 def _solve_sparse(

@@ -1,8 +1,8 @@
 """A stack of dense layers trained below autograd: its forward and backward passes, written out.
 
-Most of a small network's step is autograd's and the optimizer's bookkeeping, not arithmetic. Here all parameters are views
-into one vector and all gradients views into another, so that a penalty, a look for what is not finite and an update are
-one operation each. The module keeps its parameters, whose memory these are; callbacks see live weights and gradients.
+Most of a small network's step is autograd's and the optimizer's bookkeeping, not arithmetic. Here all parameters are
+views into one vector and all gradients views into another, so that a penalty and an update are one operation each. The
+module keeps its parameters, whose memory these are; callbacks see live weights and gradients.
 """
 
 from collections.abc import Callable
@@ -51,7 +51,8 @@ class DenseProgram:
             parameter.grad = slopes.view(parameter.shape)
         self.weights = self.vector[: self.n_weights]
         self.weight_gradient = self.gradient[: self.n_weights]
-        self.operations = [_make_operation(layer) for layer in net.module_]
+        layers: Any = net.module_
+        self.operations = [_make_operation(layer) for layer in layers]
         self.operations[0].is_first = True
         self.optimizer = self._make_flat_optimizer()
         self._read_optimizer_state()
@@ -98,13 +99,17 @@ class DenseProgram:
 
     def update(self) -> None:
         """Step along the gradient, at the rate that the net's own optimizer is set to."""
+        nets_own: Any = self.net.optimizer_
         for group in self.optimizer.param_groups:
-            group["lr"] = self.net.optimizer_.param_groups[0]["lr"]
+            group["lr"] = nets_own.param_groups[0]["lr"]
         self.optimizer.step()
+        # What torch's schedulers look for before they lower the rate of the net's own optimizer.
+        nets_own._opt_called = True
 
     def write_optimizer_state(self) -> None:
         """Give the net's own optimizer the state that it would have."""
-        state: Any = self.net.optimizer_.state
+        optimizer: Any = self.net.optimizer_
+        state = optimizer.state
         flat_states = [self.optimizer.state[flat] for flat in self.flat_parameters]
         for parameter, (index, start, end) in zip(self.parameters, self._places(), strict=True):
             state[parameter] = {
@@ -137,7 +142,8 @@ class DenseProgram:
         )
 
     def _read_optimizer_state(self) -> None:
-        state: Any = self.net.optimizer_.state
+        optimizer: Any = self.net.optimizer_
+        state = optimizer.state
         if not state:
             return
         per_flat: list[list[nn.Parameter]] = [[] for _ in self.flat_parameters]

@@ -99,6 +99,8 @@ class _ColumnScaling:
         self.mean, spread = _column_statistics(train)
         self.shape = tuple(weight.shape)
         self.factor = np.tile(1.0 / np.where(spread > 0, spread, 1.0), n_outputs)
+        # Such a column is as good as the intercept; its weight stays where it is.
+        self.is_free = np.tile(spread > 0, n_outputs)
 
     def to_standardised(self, weights: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         shift = weights.reshape(self.shape) @ self.mean
@@ -113,11 +115,11 @@ class _ColumnScaling:
         centred = weights.reshape(self.shape)
         if len(others):
             centred = centred - np.outer(others, self.mean)
-        return centred.ravel() * self.factor
+        return centred.ravel() * self.factor * self.is_free
 
 
 def _column_statistics(train: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """Return each column's weighted mean and standard deviation."""
+    """Return each column's weighted mean and standard deviation; 0 where a column is constant but for rounding."""
     n_rows = len(train)
     share = np.full(n_rows, 1.0 / n_rows) if train.weights is None else train.weights.cpu().double().numpy() / n_rows
     if isinstance(train.inputs, SparseRows):
@@ -128,7 +130,9 @@ def _column_statistics(train: Rows) -> tuple[np.ndarray, np.ndarray]:
         inputs = train.inputs.cpu().double().numpy()
         mean = share @ inputs
         variance = share @ (inputs - mean) ** 2
-    return mean, np.sqrt(variance.clip(min=0))
+    # scikit-learn's bound on what rounding can make of a constant column, in the data's own precision.
+    rounding = n_rows * torch.finfo(train.inputs.dtype).eps * (np.abs(variance) + mean**2)
+    return mean, np.sqrt(np.where(variance > rounding, variance, 0.0))
 
 
 def _flatten(tensors: list[Any]) -> np.ndarray:

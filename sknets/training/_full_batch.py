@@ -17,6 +17,7 @@ import torch
 from scipy.optimize import minimize
 
 from sknets.exceptions import DivergenceError
+from sknets.nn import Dropout
 from sknets.training._epoch_log import begin_epoch, drop_epoch, end_epoch
 from sknets.training._flat_variables import FlatVariables
 from sknets.training._linear_pass import LinearPass
@@ -81,6 +82,12 @@ class _Walk:
         self.linear = LinearPass.of(net.module_)
         self.chunks = self._make_chunks()
         self.start = self.variables.read()
+        # One draw of masks for the whole walk: a function that changes between evaluations has no minimum to walk to.
+        self.dropouts: list[Any] = [
+            (layer, layer.generator.get_state())
+            for layer in net.module_.modules()
+            if isinstance(layer, Dropout) and layer.generator is not None
+        ]
         self.iterate = self.start
         self.was_stopped = False
         self.is_watched = validation is not None or bool(net.callbacks_)
@@ -88,6 +95,8 @@ class _Walk:
     def objective(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the mean loss with penalty, and its gradient with respect to the variables."""
         self.variables.write(vector)
+        for layer, generator_state in self.dropouts:
+            layer.generator.set_state(generator_state)
         for parameter in self.net.module_.parameters():
             parameter.grad = None
         loss = sum(self._backward_chunk(rows) for rows in self.chunks)

@@ -220,7 +220,9 @@ def _end_diverged(net: "InMemoryNet", loss: float, epoch: int, train: Rows, vali
         )
     end_epoch_diverged(net, loss, validation)
     warn_user(
-        f"Training diverged: the loss was {loss} in epoch {epoch + 1}. The weights of epoch {kept} were kept. "
+        f"Training diverged: the loss was {loss} in epoch {epoch + 1}. "
+        + ("The weights with the best validation score" if net.best_snapshot else f"The weights of epoch {kept}")
+        + " were kept. "
         f"Scale X (StandardScaler), or lower learning_rate_init={net.recipe.solver.learning_rate:g}.",
         DivergenceWarning,
     )

@@ -109,7 +109,9 @@ class InMemoryNet(NeuralNet):
         spec, precision = self.recipe.module, self.recipe.precision
         with torch.device("meta"):
             module = spec.module_class(**spec.arguments)
-        module = initialise(module.double().to_empty(device="cpu"), spec.initialiser, self.random)
+        # Only what is planned becomes memory; a user's activation has its values already.
+        module = module.double()._apply(lambda t: torch.empty_like(t, device="cpu") if t.is_meta else t)
+        module = initialise(module, spec.initialiser, self.random)
         self.module_ = module.to(device=self.device, dtype=precision.dtype)
         dropouts = [layer for layer in self.module_.modules() if isinstance(layer, Dropout)]
         for index, layer in enumerate(dropouts):
@@ -238,7 +240,7 @@ class InMemoryNet(NeuralNet):
 
     def rows_per_pass(self, inputs: torch.Tensor | SparseRows) -> int:
         """Return how many rows one pass may take without large intermediate tensors."""
-        widest = max((parameter.shape[0] for parameter in self.module_.parameters()), default=1)
+        widest = max((parameter.shape[0] for parameter in self.module_.parameters() if parameter.ndim), default=1)
         return max(1, MAX_PASS_ELEMENTS // max(widest, math.prod(inputs.shape[1:])))
 
     def mean_loss(self, outputs: torch.Tensor, rows: Rows) -> float:
@@ -280,6 +282,7 @@ class InMemoryNet(NeuralNet):
     def start_training(self, plan: TrainingPlan) -> None:
         """Begin a fit: new optimizer, schedule and order of rows; the best value so far is kept."""
         recipe = self.recipe
+        self.initialize_criterion()
         self.initialize_optimizer()
         self.schedule = SCHEDULES[recipe.schedule.name](
             recipe.solver.learning_rate, plan.max_epochs, recipe.schedule.power_t, recipe.stopping.patience
@@ -294,6 +297,7 @@ class InMemoryNet(NeuralNet):
 
     def continue_training(self, plan: TrainingPlan) -> None:
         """Go on with one more pass over rows that may be others than before."""
+        self.initialize_criterion()
         if self.solver.method == "perceptron_rule":
             # It orders distinct rows, which it counts itself.
             return

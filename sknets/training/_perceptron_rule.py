@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from scipy import sparse
 
+from sknets.exceptions import DivergenceError
 from sknets.training._batches import BatchOrder, SparseRows
-from sknets.training._epoch_log import begin_epoch, end_epoch
+from sknets.training._epoch_log import begin_epoch, drop_epoch, end_epoch
 from sknets.training._plan import Penalty, Rows
 
 if TYPE_CHECKING:
@@ -75,6 +76,12 @@ def apply_perceptron_rule(net: "InMemoryNet", train: Rows, validation: Rows | No
     for _ in range(n_epochs):
         begin_epoch(net)
         loss, n_mistakes = _pass_over(net, rows, weights, has_bias)
+        if not np.isfinite(weights).all():
+            drop_epoch(net)
+            raise DivergenceError(
+                "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
+                f"preprocessed: scale X (StandardScaler), or lower eta0={net.recipe.solver.learning_rate:g}."
+            )
         _write(layer, weights, has_bias)
         should_stop = end_epoch(net, loss, validation, net.recipe.solver.learning_rate, len(train))
         if not n_mistakes or net.rule.is_exhausted:
@@ -124,10 +131,12 @@ def _hash_rows(inputs: Any, signs: np.ndarray) -> np.ndarray:
 
 
 def _bits(values: np.ndarray) -> np.ndarray:
-    # Adding zero turns -0.0 into 0.0, whose bits are all zero. The multiplication spreads a float's high bits.
-    return (np.ascontiguousarray(values + 0.0).view(np.uint64) >> np.uint64(12)) ^ np.ascontiguousarray(
-        values + 0.0
-    ).view(np.uint64)
+    """Return 64 well-mixed bits per number, zero for zero (splitmix64's finaliser; its constants)."""
+    # Adding zero turns -0.0 into 0.0, whose bits are all zero.
+    bits = np.ascontiguousarray(values + 0.0).view(np.uint64)
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))
 
 
 def _update_plainly(

@@ -23,6 +23,8 @@ def accuracy(outputs: torch.Tensor, rows: Rows, link: str) -> float:
 def r2(outputs: torch.Tensor, rows: Rows, link: str) -> float:
     """Return the coefficient of determination."""
     predictions = outputs.exp() if link == "exp" else outputs
+    if not bool(torch.isfinite(predictions).all()):
+        return float("nan")
     weights = None if rows.weights is None else rows.weights.cpu().numpy()
     # A diverging network's predictions may be too large to square.
     with np.errstate(over="ignore"):

@@ -89,8 +89,8 @@ class NoOptimizer:
 
 def make_optimizer(spec: SolverSpec, module: nn.Module, penalty: Penalty) -> torch.optim.Optimizer | NoOptimizer:
     """Build the torch optimizer for a module's trainable parameters, fused where torch has the kernel."""
-    solver = get_solver(spec.solver)
-    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    # Frozen ones too: they have no gradient and stay, and a thawed one is known.
+    parameters = list(module.parameters())
     if get_solver(spec.solver).optimizer is None:
         return NoOptimizer(spec.learning_rate)
     return build_optimizer(spec, parameters, [p for p in parameters if p.ndim > 1], penalty)
@@ -109,10 +109,20 @@ def build_optimizer(
     if solver.decays_weights and "weight_decay" not in arguments:
         decaying = {id(weight) for weight in weights}
         others = [parameter for parameter in parameters if id(parameter) not in decaying]
-        groups = [{"params": weights, "weight_decay": penalty.l2}, {"params": others, "weight_decay": 0.0}]
+        groups = [
+            {"params": weights, "weight_decay": penalty.l2 / (penalty.divisor or 1.0)},
+            {"params": others, "weight_decay": 0.0},
+        ]
         groups = [group for group in groups if group["params"]]
     make: Callable[..., torch.optim.Optimizer] = solver.optimizer  # type: ignore[assignment]  # not None here
-    return make(groups, lr=spec.learning_rate, **arguments)
+    try:
+        return make(groups, **{"lr": spec.learning_rate, **arguments})
+    except (TypeError, ValueError) as error:
+        given = spec.arguments.get("solver_params")
+        raise ValueError(
+            f"solver={spec.solver!r} could not be made with solver_params={given}: {error}. "
+            "solver_params takes keyword arguments of the torch optimizer."
+        ) from error
 
 
 def _decays(spec: SolverSpec) -> bool:

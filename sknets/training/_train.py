@@ -30,7 +30,11 @@ def train(plan: TrainingPlan, net: InMemoryNet | None = None) -> InMemoryNet:
     validation = None if plan.validation is None else RowsDataset(plan.validation)
     try:
         # Least squares is the one method whose large matrix products are LAPACK's.
-        with single_threaded_blas(net.solver.method != "closed_form"), single_threaded(_is_small_step(net)):
+        with (
+            torch.enable_grad(),
+            single_threaded_blas(net.solver.method != "closed_form"),
+            single_threaded(_is_small_step(net)),
+        ):
             net.partial_fit(RowsDataset(plan.train), epochs=n_epochs, validation=validation)
     finally:
         net.callbacks_ = users_callbacks

@@ -1,0 +1,133 @@
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from sklearn.exceptions import ConvergenceWarning
+
+from sknets import LogisticRegression, MLPClassifier, MLPRegressor
+from sknets.training import GRADIENT_SOLVERS
+from sknets.training._dense_program import DenseProgram
+from sknets.training._gradient_descent import _Descent
+
+VARIANTS = {
+    "relu": {},
+    "tanh": {"activation": "tanh"},
+    "logistic": {"activation": "logistic"},
+    "identity": {"activation": "identity"},
+    "deep": {"hidden_layer_sizes": (7, 5, 3)},
+    "no hidden layer": {"hidden_layer_sizes": ()},
+    "dropout": {"hidden_layer_sizes": (7, 5), "dropout": 0.3},
+    "penalties": {"alpha": 0.5, "l1": 0.3},
+    "no penalty": {"alpha": 0.0},
+    "label smoothing": {"label_smoothing": 0.1},
+    "class weights": {"class_weight": "balanced"},
+    **{solver: {"solver": solver} for solver in GRADIENT_SOLVERS},
+    "plain descent": {"solver": "sgd", "momentum": 0.0},
+    "early stopping": {"early_stopping": True},
+}
+
+
+@pytest.fixture
+def table(rng):
+    return rng.normal(size=(60, 4)), rng.integers(0, 3, 60)
+
+
+def fit(estimator, X, y, sample_weight=None, n_passes=0):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        estimator.fit(X, y, sample_weight)
+    for _ in range(n_passes):
+        estimator.partial_fit(X, y)
+    return estimator
+
+
+def make(Network=MLPClassifier, **parameters):
+    defaults = {"hidden_layer_sizes": (6,), "batch_size": 16, "max_iter": 5, "random_state": 0}
+    return Network(**{**defaults, **parameters})
+
+
+def without_program(monkeypatch):
+    monkeypatch.setattr(DenseProgram, "can_run", staticmethod(lambda net: False))
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_the_program_trains_as_autograd_does(name, is_weighted, table, rng, monkeypatch):
+    X, y = table
+    weights = rng.uniform(0.5, 2, len(y)) if is_weighted else None
+    by_program = fit(make(**VARIANTS[name]), X, y, weights)
+
+    without_program(monkeypatch)
+    by_autograd = fit(make(**VARIANTS[name]), X, y, weights)
+
+    np.testing.assert_allclose(by_program.loss_curve_, by_autograd.loss_curve_, rtol=1e-9)
+    for ours, reference in zip(by_program.coefs_, by_autograd.coefs_, strict=True):
+        np.testing.assert_allclose(ours, reference, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["relu", "tanh", "logistic", "identity", "deep", "no hidden layer", "penalties"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_gradient_is_autograds(name, n_classes, rng, monkeypatch):
+    X, y = rng.normal(size=(20, 4)), np.arange(20) % n_classes
+    net = fit(make(**VARIANTS[name]), X, y).net_
+    inputs = torch.from_numpy(X)
+    targets = torch.from_numpy(y) if n_classes == 3 else torch.from_numpy(y[:, None].astype(float))
+    reference_loss = net.criterion_(net.module_(inputs), targets)
+    reference = torch.autograd.grad(reference_loss, list(net.module_.parameters()))
+
+    program = DenseProgram(net)
+    _, loss = program.compute_gradient(inputs, targets, None)
+
+    assert float(loss) == pytest.approx(float(reference_loss.detach()), rel=1e-12)
+    for parameter, gradient in zip(net.module_.parameters(), reference, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("solver", ["adam", "adamw", "sgd", "nadam"])
+def test_passes_go_on_with_the_state_of_the_optimizer(solver, table, monkeypatch):
+    by_program = fit(make(solver=solver, max_iter=2), *table, n_passes=3)
+
+    without_program(monkeypatch)
+    by_autograd = fit(make(solver=solver, max_iter=2), *table, n_passes=3)
+
+    np.testing.assert_allclose(by_program.coefs_[0], by_autograd.coefs_[0], rtol=1e-7, atol=1e-9)
+
+
+def test_regressors_and_linear_models_run_by_the_program(rng, monkeypatch):
+    X, y = rng.normal(size=(40, 3)), rng.normal(size=(40, 2))
+    used = []
+    compute = _Descent._compute_by_program
+    monkeypatch.setattr(_Descent, "_compute_by_program", lambda self, *a: used.append(1) or compute(self, *a))
+
+    fit(make(MLPRegressor, loss="huber"), X, y)
+    n_of_regressor = len(used)
+    fit(LogisticRegression(solver="adam", batch_size=10, max_iter=3, random_state=0), X, y[:, 0] > 0)
+
+    assert n_of_regressor == 5 * 3
+    assert len(used) == n_of_regressor + 3 * 4
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"normalization": "layer"},
+        {"activation": "gelu"},
+        {"solver": torch.optim.RAdam},
+        {"precision": "bfloat16"},
+        {"residual": True, "hidden_layer_sizes": (4, 4)},
+    ],
+    ids=str,
+)
+def test_what_the_program_does_not_know_is_trained_by_autograd(parameters, table):
+    net = fit(make(**parameters), *table).net_
+
+    assert not DenseProgram.can_run(net)
+
+
+def test_after_training_every_parameter_has_memory_of_its_own(table):
+    module = fit(make(hidden_layer_sizes=(6, 5)), *table).module_
+
+    for parameter in module.parameters():
+        assert parameter.untyped_storage().nbytes() == parameter.numel() * parameter.element_size()
+        assert parameter.grad is None
