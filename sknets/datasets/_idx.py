@@ -48,7 +48,7 @@ def read_idx(path: Path) -> NDArray[Any]:
     if n_found != n_expected:
         raise ValueError(
             f"{path}: after its header an idx file of shape {shape} and type {dtype.name} must hold {n_expected} "
-            f"bytes; got {n_found}. The file is cut off or damaged: get it again."
+            f"bytes; got {n_found}. The file is cut off or damaged: delete it and get it again."
         )
     numbers = np.frombuffer(content, dtype, offset=start).reshape(shape)
     return numbers.astype(dtype.newbyteorder("="))
@@ -64,7 +64,7 @@ def _read_bytes(path: Path) -> bytes:
     except (EOFError, OSError, zlib.error) as error:
         raise ValueError(
             f"{path}: a gzip file must unpack without error; got {error!r}. "
-            "The file is cut off or damaged: get it again."
+            "The file is cut off or damaged: delete it and get it again."
         ) from error
 
 
@@ -80,12 +80,12 @@ def _parse_header(content: bytes, path: Path) -> tuple[np.dtype[Any], tuple[int,
         known = ", ".join(f"0x{known:02x}" for known in DTYPES)
         raise ValueError(
             f"{path}: the third byte of an idx file must be one of {known}; got 0x{code:02x}. "
-            "The file is damaged, or in another format: get it again."
+            "The file is damaged, or in another format: delete it and get it again."
         )
     if n_dimensions == 0 or len(content) < 4 + 4 * n_dimensions:
         raise ValueError(
             f"{path}: an idx file must state the length of each dimension, at least one; got {n_dimensions} dimensions "
-            f"in a file of {len(content)} bytes. The file is cut off or damaged: get it again."
+            f"in a file of {len(content)} bytes. The file is cut off or damaged: delete it and get it again."
         )
     lengths = np.frombuffer(content, ">u4", count=n_dimensions, offset=4)
     return np.dtype(DTYPES[code]), tuple(int(length) for length in lengths)

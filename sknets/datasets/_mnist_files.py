@@ -6,27 +6,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sknets.datasets._data_home import DATA_HOME_VARIABLE
+from sknets.datasets._data_files import find_or_download
+from sknets.datasets._download import Origin
 from sknets.datasets._idx import read_idx
 
 #: The start of the file names of each subset, in the order in which they are put together.
 FILE_PREFIXES = {"train": ("train",), "test": ("t10k",), "all": ("train", "t10k")}
 
+FILE_KINDS = ("images-idx3", "labels-idx1")
+
 IMAGE_SHAPE = (28, 28)
 N_CLASSES = 10
 
 
-def load_images_and_labels(folder: Path, subset: str, origin: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Read the images and labels of one subset.
+def load_images_and_labels(
+    folder: Path, subset: str, origin: Origin, download_if_missing: bool
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Read the images and labels of one subset; only its own files are downloaded.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Where ``train-images-idx3-ubyte.gz`` and its three fellows lie.
+        Where ``train-images-idx3-ubyte.gz`` and its three fellows lie, or will lie.
     subset : {"train", "test", "all"}
         "all" is the training rows, then the test rows.
-    origin : str
-        The address under which the four files can be had.
+    origin : Origin
+        Where the four files can be had.
+    download_if_missing : bool
+        Whether to download what is not there.
 
     Returns
     -------
@@ -35,49 +42,43 @@ def load_images_and_labels(folder: Path, subset: str, origin: str) -> tuple[NDAr
 
     Raises
     ------
-    FileNotFoundError
-        If a file is missing.
+    OSError
+        If a file is missing and cannot, or must not, be downloaded.
     ValueError
         For an unknown subset, or files that are damaged or do not belong together.
     """
     if subset not in FILE_PREFIXES:
         raise ValueError(f"subset must be 'train', 'test' or 'all'; got {subset!r}. Name one of the three.")
-    parts = [_load_part(folder, prefix, origin) for prefix in FILE_PREFIXES[subset]]
+    # All files first: nothing is read before it is sure that everything is there.
+    paths = [
+        tuple(_find_file(f"{prefix}-{kind}-ubyte.gz", folder, origin, download_if_missing) for kind in FILE_KINDS)
+        for prefix in FILE_PREFIXES[subset]
+    ]
+    parts = [_load_part(images_path, labels_path) for images_path, labels_path in paths]
     images, labels = zip(*parts, strict=True)
     return np.concatenate(images), np.concatenate(labels)
 
 
-def _load_part(folder: Path, prefix: str, origin: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    images_path = _find_file(folder, f"{prefix}-images-idx3-ubyte.gz", origin)
-    labels_path = _find_file(folder, f"{prefix}-labels-idx1-ubyte.gz", origin)
+def _find_file(name: str, folder: Path, origin: Origin, download_if_missing: bool) -> Path:
+    return find_or_download(name, folder, origin, download_if_missing, other_names=(name.removesuffix(".gz"),))
+
+
+def _load_part(images_path: Path, labels_path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     images, labels = read_idx(images_path), read_idx(labels_path)
     _check_bytes(images, (len(images), *IMAGE_SHAPE), "images", images_path)
     _check_bytes(labels, (len(images),), "labels", labels_path)
     if labels.size and labels.max() >= N_CLASSES:
         raise ValueError(
             f"{labels_path}: labels must be 0 to {N_CLASSES - 1}; got {labels.max()}. "
-            "The file is damaged, or belongs to another data set: get it again."
+            "The file is damaged, or belongs to another data set: delete it and get it again."
         )
     # Wider than in the file, where labels - 1 would turn 0 into 255.
     return images, labels.astype(np.int64)
-
-
-def _find_file(folder: Path, name: str, origin: str) -> Path:
-    plain_name = name.removesuffix(".gz")
-    for path in (folder / name, folder / plain_name):
-        if path.is_file():
-            return path
-    found = "which lacks it" if folder.is_dir() else "which does not exist"
-    raise FileNotFoundError(
-        f"The file {name} (or {plain_name}) must lie in {folder}, {found}. This version of sknets reads local files "
-        f"and downloads nothing: get {origin}/{name} and its three fellows and put them there, or say where they are: "
-        f"name the folder above theirs by data_home= or by the environment variable {DATA_HOME_VARIABLE}."
-    )
 
 
 def _check_bytes(array: NDArray[Any], shape: tuple[int, ...], content: str, path: Path) -> None:
     if array.shape != shape or array.dtype != np.uint8:
         raise ValueError(
             f"{path} must hold {content} of shape {shape} and type uint8; got shape {array.shape} and type "
-            f"{array.dtype}. The file belongs to another data set: get the four files again."
+            f"{array.dtype}. The file belongs to another data set: delete the four files and get them again."
         )

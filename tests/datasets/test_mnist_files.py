@@ -1,7 +1,8 @@
-"""What fetch_fashion_mnist and fetch_mnist do alike: reading four files."""
+"""What fetch_fashion_mnist and fetch_mnist do alike: getting and reading four files."""
 
 import os
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -75,20 +76,67 @@ def test_the_environment_variable_names_the_data_home(fetch, written, tmp_path, 
 
 def test_a_missing_folder_is_named_with_what_to_do(fetch, folder, tmp_path):
     message = (
-        rf"train-images-idx3-ubyte\.gz .* must lie in .*{folder.name}, which does not exist.*downloads nothing: "
-        r"get https://.*train-images-idx3-ubyte\.gz.*data_home=.*SKNETS_DATA"
+        r"download_if_missing=False .*train-images-idx3-ubyte\.gz .* must lie in "
+        rf".*{folder.name}, which does not exist.*"
+        r"get http://.*train-images-idx3-ubyte\.gz.*data_home=.*SKNETS_DATA"
     )
 
     with pytest.raises(FileNotFoundError, match=message):
-        fetch(data_home=tmp_path)
+        fetch(data_home=tmp_path, download_if_missing=False)
 
 
 def test_a_missing_file_is_named(fetch, folder, written, tmp_path):
     (folder / "t10k-labels-idx1-ubyte.gz").unlink()
 
-    assert len(fetch(data_home=tmp_path, subset="train").data) == 5
+    assert len(fetch(data_home=tmp_path, subset="train", download_if_missing=False).data) == 5
     with pytest.raises(FileNotFoundError, match=r"t10k-labels-idx1-ubyte\.gz .*which lacks it"):
-        fetch(data_home=tmp_path, subset="test")
+        fetch(data_home=tmp_path, subset="test", download_if_missing=False)
+
+
+@pytest.fixture
+def mirror(fetch, server, rng, write_mnist_like, tmp_path, monkeypatch):
+    """Serve four tiny files as if they were the real ones."""
+    write_mnist_like(tmp_path / "elsewhere", rng)
+    server.files = {path.name: path.read_bytes() for path in (tmp_path / "elsewhere").iterdir()}
+    monkeypatch.setattr(sys.modules[fetch.__module__], "ORIGIN", server.origin())
+    return server
+
+
+def test_missing_files_are_downloaded_and_only_those_of_the_subset(fetch, folder, mirror, tmp_path):
+    images, _ = fetch(data_home=tmp_path, return_X_y=True)
+
+    assert images.shape == (5, 28, 28)
+    assert sorted(os.listdir(folder)) == ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]
+
+
+def test_a_second_call_needs_no_server(fetch, mirror, tmp_path):
+    first = fetch(data_home=tmp_path, subset="all")
+    mirror.files.clear()
+
+    second = fetch(data_home=tmp_path, subset="all")
+
+    np.testing.assert_array_equal(second.data, first.data)
+    assert len(mirror.requests) == 4
+
+
+def test_a_file_that_is_there_is_used_though_its_checksum_is_another(fetch, folder, mirror, written, tmp_path):
+    images, _ = fetch(data_home=tmp_path, return_X_y=True)
+
+    np.testing.assert_array_equal(images, written["train"][0])
+    assert mirror.requests == []
+
+
+def test_a_file_that_no_mirror_gives_is_named_with_where_to_put_it(fetch, folder, tmp_path):
+    with pytest.raises(ConnectionError, match=rf"(?s)train-images-idx3-ubyte\.gz.*refused.*put it at .*{folder.name}"):
+        fetch(data_home=tmp_path)
+
+
+def test_a_damaged_file_is_named_with_a_remedy(fetch, folder, written, tmp_path):
+    path = folder / "train-images-idx3-ubyte.gz"
+    path.write_bytes(path.read_bytes()[:-20])
+
+    with pytest.raises(ValueError, match=r"train-images-idx3-ubyte\.gz.*damaged: delete it and get it again"):
+        fetch(data_home=tmp_path)
 
 
 def test_an_unknown_subset_is_refused(fetch, tmp_path):
