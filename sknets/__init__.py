@@ -17,11 +17,15 @@ __getattr__, __dir__ = lazy_doors(
         "Perceptron": "sknets.linear_model",
         "MLPClassifier": "sknets.neural_network",
         "MLPRegressor": "sknets.neural_network",
+        "CNNClassifier": "sknets.vision",
+        "CNNRegressor": "sknets.vision",
     },
-    submodules=("datasets", "displays", "exceptions", "linear_model", "neural_network"),
+    submodules=("datasets", "displays", "exceptions", "linear_model", "neural_network", "preprocessing", "vision"),
 )
 
 __all__ = [
+    "CNNClassifier",
+    "CNNRegressor",
     "LinearRegression",
     "LogisticRegression",
     "MLPClassifier",
@@ -33,9 +37,12 @@ __all__ = [
     "exceptions",
     "linear_model",
     "neural_network",
+    "preprocessing",
+    "vision",
 ]
 
 if TYPE_CHECKING:
-    from sknets import datasets, displays, exceptions, linear_model, neural_network
+    from sknets import datasets, displays, exceptions, linear_model, neural_network, preprocessing, vision
     from sknets.linear_model import LinearRegression, LogisticRegression, Perceptron
     from sknets.neural_network import MLPClassifier, MLPRegressor
+    from sknets.vision import CNNClassifier, CNNRegressor

@@ -1,10 +1,16 @@
 """Random numbers that belong to one fit, so that neither the caller nor another thread can disturb them."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
+
+# Of torch's global generator there is one for all threads. The same thread may seed it within a seeded block.
+_global_generator_lock = threading.RLock()
 
 
 def draw_seed(random_state: Any) -> int:
@@ -22,3 +28,13 @@ def make_torch_generator(seed: int, device: torch.device, purpose: str) -> torch
     entropy = [seed, *purpose.encode()]
     state = np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]
     return torch.Generator(device).manual_seed(int(state >> np.uint64(1)))
+
+
+@contextmanager
+def seeded_global_generator(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed torch's global generator inside the block and give it its state back; one thread at a time."""
+    devices = [device] if device.type == "cuda" else []
+    with _global_generator_lock, torch.random.fork_rng(devices=devices):
+        # torch.manual_seed moves the generators of all devices; on the CPU only one of them is put back.
+        (torch.default_generator.manual_seed if device.type == "cpu" else torch.manual_seed)(seed)
+        yield

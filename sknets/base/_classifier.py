@@ -17,9 +17,12 @@ from sknets.training import LossSpec
 class BaseNetworkClassifier(ClassifierMixin, BaseNetwork):
     """A network whose outputs are scores of classes."""
 
+    #: Whether two classes have two outputs, as in most books, or one, as in scikit-learn.
+    _has_output_per_class = False
+
     def _learn_targets(self, y: np.ndarray, classes: Any, is_fresh: bool, dtype: np.dtype) -> np.ndarray:
         if is_fresh:
-            self._labels = Labels.learn(y, classes)
+            self._labels = Labels.learn(y, classes, self._has_output_per_class)
             self._check_classes(self._labels)
             self.classes_ = self._labels.classes
             self.n_outputs_ = self._labels.n_outputs

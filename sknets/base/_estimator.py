@@ -13,12 +13,12 @@ from sklearn.utils.validation import check_is_fitted
 from sknets._arrays import as_array_like
 from sknets._device import resolve_device, resolve_precision
 from sknets._randomness import draw_seed
-from sknets._sklearn_compat import CallbackSupportMixin, validate_data
+from sknets._sklearn_compat import CallbackSupportMixin
 from sknets._warnings import warn_user
 from sknets.base._convergence import warn_unless_converged
 from sknets.base._epoch_tasks import fit_task
 from sknets.base._failure import unchanged_on_failure
-from sknets.base._rows import PreparedRows, as_inputs
+from sknets.base._rows import PreparedRows, as_inputs, floating_dtype
 from sknets.base._weights import check_weights, drop_weightless
 from sknets.training import (
     LOSSES,
@@ -48,6 +48,21 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
     A concrete estimator says what its module, loss, penalty, solver and stopping rule are; a classifier or regressor
     between them says how targets become numbers and outputs become predictions.
     """
+
+    #: What batch_size="auto" stands for; None for as many rows as scikit-learn takes.
+    _auto_batch_size: int | None = None
+
+    @abstractmethod
+    def _check_X(self, X: Any) -> Any:
+        """Return further rows to predict for, in the form of those of fit."""
+
+    @abstractmethod
+    def _check_X_y(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
+        """Return rows and targets as arrays; learn the rows' width and names with ``reset``."""
+
+    @abstractmethod
+    def _prepare_module(self, net: InMemoryNet, rows: PreparedRows, is_fresh: bool) -> None:
+        """Tell the module what it must know of the training rows."""
 
     @abstractmethod
     def _module_spec(self, n_outputs: int) -> ModuleSpec:
@@ -181,33 +196,22 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         return None
 
     def _prepare_rows(self, X: Any, y: Any, sample_weight: Any, classes: Any, is_fresh: bool) -> PreparedRows:
-        X, y = self._check_X_y(X, y, reset=is_fresh)
-        weights = check_weights(as_array_like(sample_weight), X)
-        targets = self._learn_targets(y, classes, is_fresh, X.dtype)
+        X, y = self._check_rows(X, y, reset=is_fresh)
+        weights = check_weights(as_array_like(sample_weight), y)
+        targets = self._learn_targets(y, classes, is_fresh, floating_dtype(X))
         weights = self._weigh(y, weights)
         (X, targets), weights = drop_weightless([X, targets], weights)
         return PreparedRows(X, targets, weights)
 
     def _prepare_validation(self, X_val: Any, y_val: Any) -> PreparedRows:
-        X, y = self._check_X_y(X_val, y_val, reset=False)
+        X, y = self._check_rows(X_val, y_val, reset=False)
         if is_regressor(self) and self.early_stopping and len(y) < 2:
             raise ValueError(f"X_val needs at least two rows for early stopping, whose score is R2; got {len(y)}.")
-        return PreparedRows(X, self._encode_targets(y, X.dtype), None)
+        return PreparedRows(X, self._encode_targets(y, floating_dtype(X)), None)
 
-    def _check_X_y(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
-        X, y = validate_data(
-            self,
-            as_array_like(X),
-            as_array_like(y),
-            reset=reset,
-            accept_sparse="csr",
-            multi_output=True,
-            y_numeric=is_regressor(self),
-            dtype=[np.float64, np.float32],
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        return X, y
+    def _check_rows(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
+        X, y = self._check_X_y(X, y, reset=reset)
+        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _make_plan(
         self, rows: PreparedRows, validation: PreparedRows | None, net: InMemoryNet | None, is_one_pass: bool
@@ -216,6 +220,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         random = check_random_state(seed)
         watches_score = self.early_stopping and self._is_stepwise()
         recipe = self._make_recipe(rows, net, seed, watches_score)
+        is_fresh = net is None
         if net is None:
             # scikit-learn, too, draws the initial weights first, then the validation split, then the batches.
             net = make_net(recipe, random)
@@ -228,7 +233,8 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             )
             rows, validation = PreparedRows(*train_part), PreparedRows(*validation_part)
         recipe = replace(recipe, penalty=self._penalty(rows.weight_sum, rows.weight_sum / len(rows.targets)))
-        self._check_rows(rows, net)
+        self._check_batches(rows, net)
+        self._prepare_module(net, rows, is_fresh)
         plan = TrainingPlan(
             recipe,
             train=rows.to_device(recipe.precision.dtype, recipe.device),
@@ -271,7 +277,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
     def _batch_size(self, n_rows: int) -> int | None:
         batch_size = getattr(self, "batch_size", "auto")
         if isinstance(batch_size, str):
-            return None
+            return self._auto_batch_size
         if batch_size > n_rows:
             warn_user(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped: "
@@ -279,7 +285,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             )
         return int(batch_size)
 
-    def _check_rows(self, rows: PreparedRows, net: InMemoryNet) -> None:
+    def _check_batches(self, rows: PreparedRows, net: InMemoryNet) -> None:
         n_rows, batch_size = len(rows.targets), getattr(self, "batch_size", "auto")
         if net.has_batch_normalization and (n_rows == 1 or batch_size == 1):
             raise ValueError(
@@ -301,13 +307,13 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         }
 
     def _outputs(self, X: Any) -> np.ndarray:
-        """Return the raw outputs of shape (n, n_outputs) in X's floating dtype."""
+        """Return the raw outputs of shape (n, n_outputs) in X's floating dtype, float32 where X has none."""
         check_is_fitted(self)
         self._update_module()
-        X = validate_data(self, as_array_like(X), reset=False, accept_sparse="csr", dtype=[np.float64, np.float32])
+        X = self._check_X(X)
         net = self.net_
         outputs = net.outputs(as_inputs(X, net.recipe.precision.dtype, torch.device(net.device)))
-        return outputs.cpu().numpy().astype(X.dtype, copy=False)
+        return outputs.cpu().numpy().astype(floating_dtype(X), copy=False)
 
     def _update_module(self) -> None:
         """Follow a parameter that scikit-learn reads when it predicts; none by default."""

@@ -26,8 +26,8 @@ class Labels:
         self.is_sparse = is_sparse
 
     @classmethod
-    def learn(cls, y: Any, classes: Any = None) -> "Labels":
-        """Read the classes off ``y``, or take the given ones."""
+    def learn(cls, y: Any, classes: Any = None, has_output_per_class: bool = False) -> "Labels":
+        """Read the classes off ``y``, or take the given ones; two of them may have an output each."""
         kind = type_of_target(y, input_name="y")
         if kind == "multiclass-multioutput":
             raise ValueError(
@@ -38,7 +38,7 @@ class Labels:
         if kind == "multilabel-indicator":
             return cls(np.arange(y.shape[1]), "multilabel", sparse.issparse(y))
         found = unique_labels(y if classes is None else classes)
-        kinds = {1: "single", 2: "binary"}
+        kinds = {1: "single", 2: "multiclass" if has_output_per_class else "binary"}
         return cls(found, kinds.get(len(found), "multiclass"))
 
     @property

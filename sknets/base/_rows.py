@@ -8,7 +8,8 @@ import torch
 from scipy import sparse
 
 from sknets._arrays import as_tensor
-from sknets.training import Rows, SparseRows
+from sknets._lazy_rows import LazyRows
+from sknets.training import Rows, RowSource, SparseRows, StoredRows
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,16 @@ class PreparedRows:
         )
 
 
-def as_inputs(X: Any, dtype: torch.dtype, device: torch.device) -> torch.Tensor | SparseRows:
-    """Return a module's inputs: a tensor, or sparse rows that become dense batch by batch."""
-    return SparseRows(X, dtype, device) if sparse.issparse(X) else as_tensor(X, dtype, device)
+def as_inputs(X: Any, dtype: torch.dtype, device: torch.device) -> torch.Tensor | RowSource:
+    """Return a module's inputs: a tensor, or a source of rows that become tensors batch by batch."""
+    if sparse.issparse(X):
+        return SparseRows(X, dtype, device)
+    if isinstance(X, LazyRows):
+        return StoredRows(X, device)
+    # Bytes stay bytes, an eighth of the memory; the module's first layer makes numbers of them.
+    return as_tensor(X, torch.uint8 if X.dtype == np.uint8 else dtype, device)
+
+
+def floating_dtype(X: Any) -> np.dtype:
+    """Return X's dtype if it is a floating one, else float32."""
+    return X.dtype if X.dtype.kind == "f" else np.dtype(np.float32)

@@ -57,6 +57,15 @@ def check_solver_class(solver: Any) -> None:
         )
 
 
+def check_activation(activation: Any) -> None:
+    """Refuse classes that are not torch modules."""
+    if isinstance(activation, type) and not issubclass(activation, torch.nn.Module):
+        raise ValueError(
+            "activation must be a name or a subclass of torch.nn.Module that needs no arguments; got the class "
+            f"{activation.__name__}. Pass for example activation='relu' or activation=torch.nn.ReLU6."
+        )
+
+
 def gradient_solver_spec(estimator: Any) -> SolverSpec:
     """Collect the solver's hyperparameters from an estimator that has them all."""
     names = ("momentum", "nesterovs_momentum", "beta_1", "beta_2", "epsilon", "solver_params")

@@ -6,9 +6,7 @@ import numpy as np
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
-from sknets._arrays import as_array_like
-from sknets._sklearn_compat import validate_data
-from sknets.base import BaseNetwork
+from sknets.base import TabularInputs
 from sknets.nn import MLP
 from sknets.training import InMemoryNet, ModuleSpec
 
@@ -16,7 +14,7 @@ from sknets.training import InMemoryNet, ModuleSpec
 RELATIVE_LOSS_TOLERANCE = 64 * np.finfo(float).eps
 
 
-class BaseLinear(BaseNetwork):
+class BaseLinear(TabularInputs):
     """A single linear layer. Predictions are made from ``coef_`` and ``intercept_`` themselves."""
 
     def _module_spec(self, n_outputs: int) -> ModuleSpec:
@@ -38,6 +36,6 @@ class BaseLinear(BaseNetwork):
     def _scores(self, X: Any) -> np.ndarray:
         """Return ``X @ coef_.T + intercept_`` in X's floating dtype."""
         check_is_fitted(self)
-        X = validate_data(self, as_array_like(X), reset=False, accept_sparse="csr", dtype=[np.float64, np.float32])
+        X = self._check_X(X)
         scores = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
         return scores.astype(X.dtype, copy=False)

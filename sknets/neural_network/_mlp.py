@@ -8,33 +8,22 @@ from typing import Any
 import numpy as np
 import torch
 
-from sknets._parameter_checks import COUNT, NON_NEGATIVE, Interval, Real, StrOptions
-from sknets.base import (
-    GRADIENT_CONSTRAINTS,
-    BaseNetwork,
-    check_solver_class,
-    gradient_solver_spec,
-    schedule_spec,
-    stopping_spec,
-)
+from sknets._parameter_checks import COUNT, Interval, Real, StrOptions
+from sknets.base import NETWORK_CONSTRAINTS, BaseGradientNetwork, TabularInputs, check_activation
 from sknets.nn import ACTIVATIONS, MLP, NORMALIZATIONS
-from sknets.training import GRADIENT_SOLVERS, InMemoryNet, ModuleSpec, Penalty, ScheduleSpec, SolverSpec, StoppingSpec
+from sknets.training import InMemoryNet, ModuleSpec
 
 MLP_CONSTRAINTS: dict[str, list[Any]] = {
-    **GRADIENT_CONSTRAINTS,
+    **NETWORK_CONSTRAINTS,
     "hidden_layer_sizes": ["array-like", COUNT],
     "activation": [StrOptions(set(ACTIVATIONS)), type],
-    "solver": [StrOptions({*GRADIENT_SOLVERS, "lbfgs"}), type],
-    "alpha": [NON_NEGATIVE],
-    "max_fun": [COUNT],
     "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
     "normalization": [StrOptions(set(NORMALIZATIONS)), None],
     "residual": ["boolean"],
-    "l1": [NON_NEGATIVE],
 }
 
 
-class BaseMLP(BaseNetwork):
+class BaseMLP(TabularInputs, BaseGradientNetwork):
     """Dense layers; a classifier or regressor puts a loss on top."""
 
     @property
@@ -82,25 +71,13 @@ class BaseMLP(BaseNetwork):
         return rates
 
     def _check_can_learn(self) -> None:
-        check_solver_class(self.solver)
-        self._check_activation()
-        if self.solver == "lbfgs" and self.solver_params:
-            raise ValueError(
-                f"solver='lbfgs' takes no solver_params; got {self.solver_params}. Leave them out, or use max_fun, tol "
-                "and max_iter."
-            )
+        self._check_solver()
+        check_activation(self.activation)
         if self.activation == "hard_threshold":
             raise ValueError(
                 "activation='hard_threshold' cannot be trained: the step function has no gradient. Use Perceptron "
                 "for a single layer, activation='relu' or another, or call initialize and set coefs_ and intercepts_ "
                 "by hand."
-            )
-
-    def _check_activation(self) -> None:
-        if isinstance(self.activation, type) and not issubclass(self.activation, torch.nn.Module):
-            raise ValueError(
-                "activation must be a name or a subclass of torch.nn.Module that needs no arguments; got the class "
-                f"{self.activation.__name__}. Pass for example activation='relu' or activation=torch.nn.ReLU6."
             )
 
     def _module_spec(self, n_outputs: int) -> ModuleSpec:
@@ -130,25 +107,8 @@ class BaseMLP(BaseNetwork):
             arguments = {**spec.arguments, "activation": self.activation}
             self.net_.recipe = replace(self.net_.recipe, module=replace(spec, arguments=arguments))
 
-    def _penalty(self, weight_sum: float, mean_weight: float) -> Penalty:
-        return Penalty(l1=float(self.l1), l2=float(self.alpha), mean_weight=mean_weight)
-
-    def _solver_spec(self) -> SolverSpec:
-        if self.solver == "lbfgs":
-            return SolverSpec("lbfgs", arguments={"tol": self.tol, "maxfun": self.max_fun})
-        return gradient_solver_spec(self)
-
-    def _schedule_spec(self) -> ScheduleSpec:
-        return schedule_spec(self)
-
-    def _stopping_spec(self, watches_score: bool) -> StoppingSpec:
-        return stopping_spec(self, watches_score)
-
     def _own_attributes(self, net: InMemoryNet) -> dict[str, Any]:
         return {"n_layers_": len(_linear_layers(net.module_)) + 1, "out_activation_": net.criterion_.link}
-
-    def _is_stepwise(self) -> bool:
-        return self.solver != "lbfgs"
 
 
 class _LiveArrays(list):

@@ -6,7 +6,7 @@ import numpy as np
 
 from sknets._parameter_checks import Interval, Real, store_parameters
 from sknets._sklearn_compat import fit_context, with_callbacks
-from sknets.base import CLASS_WEIGHT_CONSTRAINT, BaseNetworkClassifier, available_unless
+from sknets.base import CLASS_WEIGHT_CONSTRAINT, BaseNetworkClassifier, available_unless, check_activation
 from sknets.neural_network._mlp import MLP_CONSTRAINTS, BaseMLP
 from sknets.training import LossSpec
 
@@ -292,7 +292,7 @@ class MLPClassifier(BaseMLP, BaseNetworkClassifier):
         >>> clf.predict(X).tolist()
         [0, 1, 1, 0]
         """
-        self._check_activation()
+        check_activation(self.activation)
         return self._initialize(X, y)
 
     def decision_function(self, X):

@@ -6,7 +6,7 @@ import numpy as np
 
 from sknets._parameter_checks import Interval, Real, StrOptions, store_parameters
 from sknets._sklearn_compat import fit_context, with_callbacks
-from sknets.base import BaseNetworkRegressor, available_unless
+from sknets.base import BaseNetworkRegressor, available_unless, check_activation
 from sknets.neural_network._mlp import MLP_CONSTRAINTS, BaseMLP
 from sknets.training import REGRESSION_LOSSES, LossSpec
 
@@ -268,7 +268,7 @@ class MLPRegressor(BaseMLP, BaseNetworkRegressor):
         self : MLPRegressor
             Its ``module_`` has the initial weights that ``random_state`` gives.
         """
-        self._check_activation()
+        check_activation(self.activation)
         return self._initialize(X, y)
 
     def predict(self, X):

@@ -1,19 +1,48 @@
 """Torch modules that the estimators are made of."""
 
 from sknets.nn._activations import ACTIVATIONS, HardThreshold, make_activation
-from sknets.nn._dropout import Dropout
+from sknets.nn._augmentation import PRESETS, Augmentation, make_transform
+from sknets.nn._batch_normalization import BatchNormalization
+from sknets.nn._convnet import ConvNet
+from sknets.nn._dropout import ChannelDropout, Dropout
+from sknets.nn._image_input import ImageInput
+from sknets.nn._image_network import ImageNetwork
 from sknets.nn._initialisers import INITIALISERS, initialise
+from sknets.nn._isolated import Isolated, build_isolated
+from sknets.nn._lenet import LeNet5
 from sknets.nn._mlp import MLP, Residual
 from sknets.nn._normalization import NORMALIZATIONS
+from sknets.nn._pooling import POOLS
+from sknets.nn._random_layer import BaseRandomLayer
+from sknets.nn._residual import ResidualNet
+from sknets.nn._shapes import LayerShape, trace_layers
+from sknets.nn._workshop import WorkshopNet
 
 __all__ = [
     "ACTIVATIONS",
     "INITIALISERS",
     "MLP",
     "NORMALIZATIONS",
+    "POOLS",
+    "PRESETS",
+    "Augmentation",
+    "BaseRandomLayer",
+    "BatchNormalization",
+    "ChannelDropout",
+    "ConvNet",
     "Dropout",
     "HardThreshold",
+    "ImageInput",
+    "ImageNetwork",
+    "Isolated",
+    "LayerShape",
+    "LeNet5",
     "Residual",
+    "ResidualNet",
+    "WorkshopNet",
+    "build_isolated",
     "initialise",
     "make_activation",
+    "make_transform",
+    "trace_layers",
 ]

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from sknets.nn._activations import make_activation
+from sknets.nn._batch_normalization import BatchNormalization
 from sknets.nn._dropout import Dropout
 from sknets.nn._normalization import NORMALIZATIONS
 
@@ -69,7 +70,7 @@ class Residual(nn.Sequential):
         return inputs + super().forward(inputs)
 
 
-_NO_ACTIVATIONS = (nn.Linear, nn.BatchNorm1d, nn.LayerNorm, nn.GroupNorm, Dropout, Residual)
+_NO_ACTIVATIONS = (nn.Linear, BatchNormalization, nn.LayerNorm, nn.GroupNorm, Dropout, Residual)
 
 
 def _make_block(

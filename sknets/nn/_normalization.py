@@ -1,8 +1,10 @@
-"""Normalization of a dense layer's outputs by name. A new one is one function and one line in NORMALIZATIONS."""
+"""Normalization of a layer's outputs by name. A new one is one function and one line in each table."""
 
 from collections.abc import Callable
 
 from torch import nn
+
+from sknets.nn._batch_normalization import BatchNormalization
 
 MAX_GROUPS = 8
 MIN_GROUP_WIDTH = 4
@@ -14,8 +16,21 @@ def _group_norm(width: int) -> nn.Module:
     return nn.GroupNorm(max(fitting, default=1), width)
 
 
+def _all_channels(width: int) -> nn.Module:
+    # Over channels and pixels, as nn.LayerNorm would, but for pictures of any size.
+    return nn.GroupNorm(1, width)
+
+
+#: Of dense layers.
 NORMALIZATIONS: dict[str, Callable[[int], nn.Module]] = {
-    "batch": nn.BatchNorm1d,
+    "batch": BatchNormalization,
     "layer": nn.LayerNorm,
+    "group": _group_norm,
+}
+
+#: Of convolutional layers.
+CHANNEL_NORMALIZATIONS: dict[str, Callable[[int], nn.Module]] = {
+    "batch": BatchNormalization,
+    "layer": _all_channels,
     "group": _group_norm,
 }

@@ -1,6 +1,5 @@
 """The training engine: plans, nets, and the ways to train them."""
 
-from sknets.training._batches import SparseRows
 from sknets.training._history import column, history_rows, last_row
 from sknets.training._losses import LOSSES, REGRESSION_LOSSES
 from sknets.training._net import InMemoryNet
@@ -15,6 +14,7 @@ from sknets.training._plan import (
     StoppingSpec,
     TrainingPlan,
 )
+from sknets.training._row_sources import RowSource, SparseRows, StoredRows
 from sknets.training._schedules import SCHEDULES
 from sknets.training._solvers import GRADIENT_SOLVERS, SOLVERS, get_solver
 from sknets.training._train import check_callbacks, make_net, train
@@ -31,11 +31,13 @@ __all__ = [
     "ModuleSpec",
     "Penalty",
     "Recipe",
+    "RowSource",
     "Rows",
     "ScheduleSpec",
     "SolverSpec",
     "SparseRows",
     "StoppingSpec",
+    "StoredRows",
     "TrainingPlan",
     "check_callbacks",
     "column",

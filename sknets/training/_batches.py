@@ -10,36 +10,10 @@ import torch
 from scipy import sparse
 from torch.utils.data import Subset
 
+from sknets.training._row_sources import RowSource
+
 # An epoch's rows are gathered once when the copy is at most this large, else batch by batch.
 MAX_GATHERED_BYTES = 64 * 2**20
-
-
-class SparseRows:
-    """A CSR matrix whose rows come out as dense tensors.
-
-    Parameters
-    ----------
-    matrix : scipy.sparse CSR matrix or array of shape (n, n_features)
-    dtype, device
-        Of the tensors that come out.
-    """
-
-    def __init__(self, matrix: Any, dtype: torch.dtype, device: torch.device) -> None:
-        self.matrix = matrix
-        self.dtype = dtype
-        self.device = device
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.matrix.shape
-
-    def __len__(self) -> int:
-        return int(self.matrix.shape[0])
-
-    def __getitem__(self, rows: Any) -> torch.Tensor:
-        if isinstance(rows, torch.Tensor):
-            rows = rows.cpu().numpy()
-        return torch.from_numpy(self.matrix[rows].toarray()).to(device=self.device, dtype=self.dtype)
 
 
 class BatchOrder:
@@ -78,7 +52,7 @@ class EpochBatches:
 
     Parameters
     ----------
-    tensors : list of (torch.Tensor, SparseRows or None)
+    tensors : list of (torch.Tensor, RowSource or None)
         Row-aligned; None stays None.
     order : BatchOrder
     merge_last_single : bool
@@ -168,8 +142,5 @@ def _n_rows(inputs: Any) -> int:
     return _n_rows(next(iter(inputs.values()))) if isinstance(inputs, Mapping) else len(inputs)
 
 
-def _n_bytes(inputs: Any) -> int:
-    if isinstance(inputs, SparseRows):
-        n_rows, n_columns = inputs.shape
-        return n_rows * n_columns * inputs.dtype.itemsize
-    return inputs.numel() * inputs.element_size()
+def _n_bytes(inputs: Any) -> float:
+    return inputs.n_bytes if isinstance(inputs, RowSource) else inputs.numel() * inputs.element_size()

@@ -7,9 +7,9 @@ import torch
 from scipy import linalg, sparse
 from scipy.sparse.linalg import LinearOperator, lsqr
 
-from sknets.training._batches import SparseRows
 from sknets.training._epoch_log import begin_epoch, end_epoch
 from sknets.training._plan import Rows
+from sknets.training._row_sources import SparseRows
 
 if TYPE_CHECKING:
     from sknets.training._net import InMemoryNet

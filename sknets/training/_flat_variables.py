@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from sknets.training._batches import SparseRows
 from sknets.training._plan import Rows
+from sknets.training._row_sources import SparseRows
 
 if TYPE_CHECKING:
     from sknets.training._net import InMemoryNet

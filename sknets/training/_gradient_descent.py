@@ -169,7 +169,7 @@ class _PenaltyGradient:
     def __init__(self, weights: list[Any], penalty: Penalty) -> None:
         self.penalty = penalty
         # Weights change in place, so these stay their memory.
-        self.weights = [(weight, weight.detach(), weight.detach().view(-1)) for weight in weights]
+        self.weights = [(weight, weight.detach(), _in_memory_order(weight.detach())) for weight in weights]
 
     def add(self, n_rows: int) -> torch.Tensor:
         """Change the gradients for a batch of ``n_rows`` rows and return the penalty."""
@@ -186,6 +186,11 @@ class _PenaltyGradient:
                 size = flat.abs().sum()
                 value = size.mul_(l1) if value is None else value.add_(size, alpha=l1)
         return value
+
+
+def _in_memory_order(weight: torch.Tensor) -> torch.Tensor:
+    """Return a vector that shares the memory of a weight without gaps, whichever axis comes first there."""
+    return weight.as_strided((weight.numel(),), (1,))
 
 
 def _may_go_on(net: "InMemoryNet") -> bool:

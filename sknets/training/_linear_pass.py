@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sknets.training._batches import SparseRows
+from sknets.training._row_sources import SparseRows
 
 
 class LinearPass:

@@ -7,8 +7,8 @@ and replaces what is between them.
 
 import copy
 import math
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,8 @@ from torch import nn
 
 from sknets._randomness import make_torch_generator
 from sknets._warnings import warn_user
-from sknets.nn import Dropout, initialise
-from sknets.training._batches import BatchOrder, SparseRows, TensorBatches
+from sknets.nn import BaseRandomLayer, BatchNormalization, build_isolated, initialise
+from sknets.training._batches import BatchOrder, TensorBatches
 from sknets.training._closed_form import solve_exactly
 from sknets.training._epoch_log import close_interrupted_epoch
 from sknets.training._full_batch import minimise
@@ -30,11 +30,13 @@ from sknets.training._history import last_row
 from sknets.training._losses import LOSSES
 from sknets.training._net_state import portable_state, restore_portable_state
 from sknets.training._perceptron_rule import apply_perceptron_rule
-from sknets.training._plan import Penalty, Recipe, Rows, TrainingPlan
-from sknets.training._schedules import SCHEDULES, Schedule
+from sknets.training._plan import ModuleSpec, Penalty, Recipe, Rows, TrainingPlan
+from sknets.training._row_sources import RowSource
+from sknets.training._schedules import SCHEDULES, Constant, Schedule
 from sknets.training._snapshot import Snapshot
 from sknets.training._solvers import Solver, get_solver, make_optimizer, penalty_in_loss
 from sknets.training._stopping import StoppingRule
+from sknets.training._work import Work, measure_work
 
 #: scikit-learn's batch size where the user gives none and there are more rows.
 DEFAULT_BATCH_SIZE = 200
@@ -94,6 +96,9 @@ class InMemoryNet(NeuralNet):
         self.n_iter = 0
         self.final_loss = math.nan
 
+    # Not in __init__: skorch would take it for a module's part.
+    _work: Any = None
+
     # Set when a training begins.
     schedule: Schedule
     order: BatchOrder
@@ -106,18 +111,32 @@ class InMemoryNet(NeuralNet):
 
     def initialize_module(self) -> "InMemoryNet":
         """Build the module without drawing from torch's global generator."""
-        spec, precision = self.recipe.module, self.recipe.precision
+        module = self._build_module(self.recipe.module)
+        module = module.to(device=self.device, dtype=self.recipe.precision.dtype)
+        # Convolutions are faster on pixels whose channels stand side by side.
+        self.module_ = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.give_generators()
+        return self
+
+    def _build_module(self, spec: ModuleSpec) -> nn.Module:
+        if spec.initialiser is None:
+            return build_isolated(spec.module_class, self.recipe.seed, **spec.arguments).double()
         with torch.device("meta"):
             module = spec.module_class(**spec.arguments)
         # Only what is planned becomes memory; a user's activation has its values already.
         module = module.double()._apply(lambda t: torch.empty_like(t, device="cpu") if t.is_meta else t)
-        module = initialise(module, spec.initialiser, self.random)
-        self.module_ = module.to(device=self.device, dtype=precision.dtype)
-        dropouts = [layer for layer in self.module_.modules() if isinstance(layer, Dropout)]
-        for index, layer in enumerate(dropouts):
+        return initialise(module, spec.initialiser, self.random)
+
+    def give_generators(self) -> None:
+        """Give each layer that draws random numbers, and has none yet, a generator of its own."""
+        layers = [layer for layer in self.module_.modules() if isinstance(layer, BaseRandomLayer)]
+        for index, layer in enumerate(layers):
             # One each: a shared one would come apart when the module is copied.
-            layer.generator = make_torch_generator(self.recipe.seed, torch.device(self.device), f"dropout {index}")
-        return self
+            if layer.generator is None:
+                device = torch.device(layer.generator_device or self.device)
+                layer.generator = make_torch_generator(
+                    self.recipe.seed, device, f"{type(layer).__name__.lower()} {index}"
+                )
 
     def initialize_criterion(self) -> "InMemoryNet":
         """Build the loss."""
@@ -206,17 +225,29 @@ class InMemoryNet(NeuralNet):
 
     def forward_loss(self, inputs: Any, targets: Any, weights: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the outputs of one batch and its mean loss."""
-        if self.recipe.precision.autocast:
-            with self.autocast():
-                outputs = self.module_(inputs)
-                return outputs, self.criterion_(outputs, targets, weights)
-        outputs = self.module_(inputs)
+        with self._weighted_normalization(weights) if weights is not None else nullcontext():
+            if self.recipe.precision.autocast:
+                with self.autocast():
+                    outputs = self.module_(inputs)
+                    return outputs, self.criterion_(outputs, targets, weights)
+            outputs = self.module_(inputs)
         return outputs, self.criterion_.forward(outputs, targets, weights)
 
+    @contextmanager
+    def _weighted_normalization(self, weights: torch.Tensor) -> Iterator[None]:
+        layers = [layer for layer in self.module_.modules() if isinstance(layer, BatchNormalization)]
+        for layer in layers:
+            layer.row_weights = weights
+        try:
+            yield
+        finally:
+            for layer in layers:
+                layer.row_weights = None
+
     def set_learning_rate(self, rate: float) -> None:
-        """Set the optimizer's rate."""
+        """Set the optimizer's rate; groups with a factor of their own get that much of it."""
         for group in self.optimizer_.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("rate_factor", 1.0)
 
     def hooks(self, *names: str) -> bool:
         """Whether a callback does anything at one of these moments."""
@@ -226,22 +257,29 @@ class InMemoryNet(NeuralNet):
             for name in names
         )
 
-    def outputs(self, inputs: torch.Tensor | SparseRows) -> torch.Tensor:
+    def outputs(self, inputs: torch.Tensor | RowSource) -> torch.Tensor:
         """Apply the module to all inputs, batch by batch, without gradients."""
         if self.module_.training:
             self.module_.eval()
         step = self.rows_per_pass(inputs)
         with torch.inference_mode(), self.autocast():
             if len(inputs) <= step:
-                outputs = self.module_(inputs[:] if isinstance(inputs, SparseRows) else inputs)
+                outputs = self.module_(inputs[:] if isinstance(inputs, RowSource) else inputs)
             else:
                 outputs = torch.cat([self.module_(inputs[i : i + step]) for i in range(0, len(inputs), step)])
         return outputs.to(self.recipe.precision.dtype) if self.recipe.precision.autocast else outputs
 
-    def rows_per_pass(self, inputs: torch.Tensor | SparseRows) -> int:
+    def rows_per_pass(self, inputs: torch.Tensor | RowSource) -> int:
         """Return how many rows one pass may take without large intermediate tensors."""
-        widest = max((parameter.shape[0] for parameter in self.module_.parameters() if parameter.ndim), default=1)
-        return max(1, MAX_PASS_ELEMENTS // max(widest, math.prod(inputs.shape[1:])))
+        return max(1, MAX_PASS_ELEMENTS // self.work_for(inputs).n_values)
+
+    def work_for(self, inputs: torch.Tensor | RowSource) -> Work:
+        """Return what one of ``inputs`` costs the module; measured once."""
+        shape = tuple(inputs.shape[1:])
+        if self._work is None or self._work[0] != shape:
+            self.__dict__["_work"] = (shape, measure_work(self.module_, inputs))
+        work: Work = self._work[1]
+        return work
 
     def mean_loss(self, outputs: torch.Tensor, rows: Rows) -> float:
         """Return the mean loss of ``rows``, without penalty, given their outputs."""
@@ -284,9 +322,7 @@ class InMemoryNet(NeuralNet):
         recipe = self.recipe
         self.initialize_criterion()
         self.initialize_optimizer()
-        self.schedule = SCHEDULES[recipe.schedule.name](
-            recipe.solver.learning_rate, plan.max_epochs, recipe.schedule.power_t, recipe.stopping.patience
-        )
+        self.schedule = self._make_schedule(plan)
         self.order = self._make_order(len(plan.train))
         if self.rule.monitor != recipe.stopping.monitor:
             self.rule = StoppingRule(recipe.stopping.tol, recipe.stopping.patience, recipe.stopping.monitor)
@@ -298,12 +334,21 @@ class InMemoryNet(NeuralNet):
     def continue_training(self, plan: TrainingPlan) -> None:
         """Go on with one more pass over rows that may be others than before."""
         self.initialize_criterion()
+        if self.schedule.has_end:
+            self.schedule = self._make_schedule(plan)
         if self.solver.method == "perceptron_rule":
             # It orders distinct rows, which it counts itself.
             return
         order = self._make_order(len(plan.train))
         if (order.n_rows, order.batch_size) != (self.order.n_rows, self.order.batch_size):
             self.order = order
+
+    def _make_schedule(self, plan: TrainingPlan) -> Schedule:
+        recipe = self.recipe
+        schedule = SCHEDULES[recipe.schedule.name]
+        # Single passes have no known end towards which the rate could fall.
+        schedule = Constant if plan.is_one_pass and schedule.has_end else schedule
+        return schedule(recipe.solver.learning_rate, plan.max_epochs, recipe.schedule.power_t, recipe.stopping.patience)
 
     def _make_order(self, n_rows: int) -> BatchOrder:
         if self.solver.method == "full_batch":

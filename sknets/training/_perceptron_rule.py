@@ -16,9 +16,10 @@ import torch
 from scipy import sparse
 
 from sknets.exceptions import DivergenceError
-from sknets.training._batches import BatchOrder, SparseRows
+from sknets.training._batches import BatchOrder
 from sknets.training._epoch_log import begin_epoch, drop_epoch, end_epoch
 from sknets.training._plan import Penalty, Rows
+from sknets.training._row_sources import SparseRows
 
 if TYPE_CHECKING:
     from sknets.training._net import InMemoryNet

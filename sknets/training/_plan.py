@@ -1,5 +1,6 @@
 """What is to be trained, as plain data: the seam between the estimators and those who train."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +9,6 @@ import torch
 from torch import nn
 
 from sknets._device import Precision
-from sknets.training._batches import SparseRows
 
 
 @dataclass(frozen=True)
@@ -17,14 +17,14 @@ class Rows:
 
     Attributes
     ----------
-    inputs : torch.Tensor of shape (n, ...) or SparseRows
+    inputs : torch.Tensor of shape (n, ...) or RowSource
     targets : torch.Tensor of shape (n,) or (n, n_outputs)
         Class indices (several classes), zeros and ones (two classes, several labels) or numbers (regression).
     weights : torch.Tensor of shape (n,) or None
         Positive, with mean 1.
     """
 
-    inputs: torch.Tensor | SparseRows
+    inputs: Any
     targets: torch.Tensor
     weights: torch.Tensor | None = None
 
@@ -34,11 +34,14 @@ class Rows:
 
 @dataclass(frozen=True)
 class ModuleSpec:
-    """How to build the module: its class, its keyword arguments and the name of its initialiser."""
+    """How to build the module: what makes it, with which keyword arguments, and the name of its initialiser.
 
-    module_class: type[nn.Module]
+    Without an initialiser the module keeps the weights that it is made with.
+    """
+
+    module_class: Callable[..., nn.Module]
     arguments: dict[str, Any]
-    initialiser: str = "glorot"
+    initialiser: str | None = "glorot"
 
 
 @dataclass(frozen=True)
@@ -72,11 +75,15 @@ class Penalty:
 
 @dataclass(frozen=True)
 class SolverSpec:
-    """A key of ``SOLVERS`` or a torch optimizer class, with its learning rate and further keyword arguments."""
+    """A key of ``SOLVERS`` or a torch optimizer class, with its learning rate and further keyword arguments.
+
+    ``rate_factors`` maps the start of parameters' names, such as "backbone.", to their share of the learning rate.
+    """
 
     solver: str | type[torch.optim.Optimizer]
     learning_rate: float = 1e-3
     arguments: dict[str, Any] = field(default_factory=dict)
+    rate_factors: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ class Schedule:
     #: Whether the rate changes within an epoch.
     per_batch = False
 
+    #: Whether the rate runs down towards the last epoch.
+    has_end = False
+
     def __init__(self, initial_rate: float, n_epochs: int, power_t: float = 0.5, patience: float = 10) -> None:
         self.initial_rate = initial_rate
         self.rate = initial_rate
@@ -66,6 +69,8 @@ class Cosine(Schedule):
     I. Loshchilov, F. Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, ICLR 2017, arXiv:1608.03983.
     """
 
+    has_end = True
+
     def rate_at(self, progress: float) -> float:
         done = min(math.floor(progress) / self.n_epochs, 1.0)
         return self.initial_rate * 0.5 * (1 + math.cos(math.pi * done))
@@ -78,6 +83,7 @@ class OneCycle(Schedule):
     """
 
     per_batch = True
+    has_end = True
     warm_up, start_divisor, end_divisor = 0.3, 25.0, 1e4
 
     def rate_at(self, progress: float) -> float:
@@ -90,6 +96,8 @@ class OneCycle(Schedule):
 
 class Step(Schedule):
     """Divided by 10 after one third and after two thirds of training."""
+
+    has_end = True
 
     def rate_at(self, progress: float) -> float:
         n_steps = min(math.floor(3 * math.floor(progress) / self.n_epochs), 2)

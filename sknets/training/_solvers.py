@@ -90,10 +90,11 @@ class NoOptimizer:
 def make_optimizer(spec: SolverSpec, module: nn.Module, penalty: Penalty) -> torch.optim.Optimizer | NoOptimizer:
     """Build the torch optimizer for a module's trainable parameters, fused where torch has the kernel."""
     # Frozen ones too: they have no gradient and stay, and a thawed one is known.
-    parameters = list(module.parameters())
     if get_solver(spec.solver).optimizer is None:
         return NoOptimizer(spec.learning_rate)
-    return build_optimizer(spec, parameters, [p for p in parameters if p.ndim > 1], penalty)
+    named = list(module.named_parameters())
+    optimizer = build_optimizer(spec, [p for _, p in named], [p for _, p in named if p.ndim > 1], penalty)
+    return _split_by_rate(optimizer, spec, {id(parameter): name for name, parameter in named})
 
 
 def build_optimizer(
@@ -123,6 +124,19 @@ def build_optimizer(
             f"solver={spec.solver!r} could not be made with solver_params={given}: {error}. "
             "solver_params takes keyword arguments of the torch optimizer."
         ) from error
+
+
+def _split_by_rate(optimizer: torch.optim.Optimizer, spec: SolverSpec, names: dict[int, str]) -> torch.optim.Optimizer:
+    """Divide groups of parameters so that those with a share of the learning rate have groups of their own."""
+    for start, factor in spec.rate_factors.items():
+        for group in list(optimizer.param_groups):
+            slower = [p for p in group["params"] if names[id(p)].startswith(start)]
+            if slower:
+                group["params"] = [p for p in group["params"] if not names[id(p)].startswith(start)]
+                rates = {"lr": spec.learning_rate * factor, "rate_factor": factor}
+                optimizer.param_groups.append({**group, "params": slower, **rates})
+        optimizer.param_groups[:] = [group for group in optimizer.param_groups if group["params"]]
+    return optimizer
 
 
 def _decays(spec: SolverSpec) -> bool:

@@ -10,6 +10,7 @@ from skorch.callbacks import Callback
 from sknets._threads import SMALL_STEP_FLOPS, single_threaded, single_threaded_blas
 from sknets.training._net import DEFAULT_BATCH_SIZE, ClassifierNet, InMemoryNet, RegressorNet, RowsDataset
 from sknets.training._plan import Recipe, TrainingPlan
+from sknets.training._row_sources import RowSource
 
 
 def train(plan: TrainingPlan, net: InMemoryNet | None = None) -> InMemoryNet:
@@ -33,7 +34,7 @@ def train(plan: TrainingPlan, net: InMemoryNet | None = None) -> InMemoryNet:
         with (
             torch.enable_grad(),
             single_threaded_blas(net.solver.method != "closed_form"),
-            single_threaded(_is_small_step(net)),
+            single_threaded(_is_small_step(net, plan.train.inputs)),
         ):
             net.partial_fit(RowsDataset(plan.train), epochs=n_epochs, validation=validation)
     finally:
@@ -61,8 +62,9 @@ def make_net(recipe: Recipe, random: np.random.RandomState) -> InMemoryNet:
     if recipe.score == "accuracy":
         n_outputs = int(recipe.module.arguments["n_outputs"])
         arguments["classes"] = np.arange(max(n_outputs, 2))
+    module_class: Any = recipe.module.module_class
     return net_class(
-        recipe.module.module_class,
+        module_class,
         recipe=recipe,
         random=random,
         criterion=torch.nn.Module,
@@ -113,9 +115,8 @@ def _renew_callbacks(net: InMemoryNet) -> None:
         net.initialize_callbacks()
 
 
-def _is_small_step(net: InMemoryNet) -> bool:
+def _is_small_step(net: InMemoryNet, inputs: torch.Tensor | RowSource) -> bool:
     if torch.device(net.device).type != "cpu":
         return False
-    # Forward, and backward for weights and for inputs: two operations per weight, row and direction.
-    n_weights = sum(weight.numel() for weight in net.penalised_weights)
-    return 6 * n_weights * net.order.batch_size <= SMALL_STEP_FLOPS
+    # Forward, and backward for weights and for inputs: a product and a sum each.
+    return 6 * net.work_for(inputs).n_products * net.order.batch_size <= SMALL_STEP_FLOPS

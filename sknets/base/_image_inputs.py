@@ -1,0 +1,121 @@
+"""Inputs that are pictures, in any of the layouts in which users hold them."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from sklearn.base import is_regressor
+from sklearn.utils import check_consistent_length
+
+from sknets._arrays import as_array_like
+from sknets._channel_statistics import channel_statistics
+from sknets._image_layout import ImageLayout, match_layout, resolve_layout
+from sknets._lazy_rows import LazyRows, MappedRows, is_memory_mapped
+from sknets._sklearn_compat import validate_data
+from sknets.base._estimator import BaseNetwork
+from sknets.base._rows import PreparedRows
+from sknets.training import InMemoryNet
+
+
+class ImageInputs(BaseNetwork):
+    """A network whose X holds pictures: flat rows, or with axes for height, width and channels.
+
+    Pictures become rows that hold their values in the order in which they came; the module's first layer unfolds them.
+    """
+
+    def _check_X(self, X: Any) -> Any:
+        X = _as_array(as_array_like(X))
+        if isinstance(X, LazyRows):
+            return self._match_lazy(X)
+        layout = match_layout(X.shape, self._layout) if len(X.shape) > 2 else None
+        X = validate_data(self, _flatten(X), reset=False, accept_sparse="csr", dtype="numeric")
+        layout = layout or match_layout(X.shape, self._layout)
+        return _as_stored(_reorder(_as_pixels(X), layout, self._layout))
+
+    def _check_X_y(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
+        if not reset:
+            X = self._check_X(X)
+            y = self._check_y(X, y)
+            return X, y
+        X = _as_array(as_array_like(X))
+        if isinstance(X, LazyRows):
+            layout = resolve_layout(X.shape, self.image_shape)
+            y = self._check_y(X, y)
+            self.n_features_in_ = layout.n_values
+            self.__dict__.pop("feature_names_in_", None)
+        else:
+            unfolded = resolve_layout(X.shape, self.image_shape) if len(X.shape) > 2 else None
+            checks = {"multi_output": True, "y_numeric": is_regressor(self), "accept_sparse": "csr", "dtype": "numeric"}
+            X, y = validate_data(self, _flatten(X), as_array_like(y), **checks)
+            layout = unfolded or resolve_layout(X.shape, self.image_shape)
+            X = _as_stored(_as_pixels(X))
+        self._layout = layout
+        self.image_shape_ = layout.image_shape
+        return X, y
+
+    def _check_y(self, X: Any, y: Any) -> Any:
+        y = validate_data(
+            self, "no_validation", as_array_like(y), reset=False, multi_output=True, y_numeric=is_regressor(self)
+        )
+        check_consistent_length(X, y)
+        return y
+
+    def _match_lazy(self, X: LazyRows) -> LazyRows:
+        layout = match_layout(X.shape, self._layout)
+        if layout.is_channels_last != self._layout.is_channels_last and layout.n_channels > 1:
+            raise ValueError(
+                "Rows on disk must have the layout of the rows of fit, "
+                f"{self._layout.unfolded_shape}; got {layout.unfolded_shape}. Read them (numpy.asarray) first."
+            )
+        return X
+
+    def _prepare_module(self, net: InMemoryNet, rows: PreparedRows, is_fresh: bool) -> None:
+        module: Any = net.module_
+        if is_fresh:
+            mean, scale = channel_statistics(rows.X, self._layout, rows.weights)
+            if not np.isfinite([mean, scale]).all():
+                raise ValueError("Input X contains NaN or infinity. Replace such values, or leave their pictures out.")
+            module.input.set_statistics(torch.from_numpy(mean), torch.from_numpy(scale))
+        self._prepare_augmentation(net)
+
+    def _prepare_augmentation(self, net: InMemoryNet) -> None:
+        """Tell the module how training images are changed; not at all by default."""
+
+
+def _as_array(X: Any) -> Any:
+    """Return anything without a shape as an array; frames, sparse matrices and lazy rows stay what they are."""
+    return X if hasattr(X, "shape") else np.asarray(X)
+
+
+def _flatten(X: Any) -> Any:
+    """Return rows with one axis of values, in the order in which they stand."""
+    return X if len(X.shape) <= 2 else X.reshape(len(X), -1)
+
+
+def _as_pixels(X: Any) -> Any:
+    """Return bytes where whole numbers fit into bytes, and floating numbers else."""
+    if (X.dtype.kind == "f" and X.dtype.itemsize >= 4) or X.dtype == np.uint8:
+        return X
+    if X.dtype.kind == "f":
+        return X.astype(np.float32)
+    if X.dtype.kind == "b":
+        return X.astype(np.uint8)
+    is_lazy = is_memory_mapped(X)
+    if X.dtype.kind in "iu" and not (is_lazy or sparse.issparse(X)) and X.min() >= 0 and X.max() <= 255:
+        return X.astype(np.uint8)
+    return X if is_lazy else X.astype(np.float64)
+
+
+def _reorder(X: Any, layout: ImageLayout, learnt: ImageLayout) -> Any:
+    """Return rows whose channels stand where those of fit stood."""
+    if layout.n_channels == 1 or layout.is_channels_last == learnt.is_channels_last:
+        return X
+    images = X.reshape(len(X), *layout.unfolded_shape)
+    axes = (0, 3, 1, 2) if layout.is_channels_last else (0, 2, 3, 1)
+    return images.transpose(axes).reshape(len(X), -1)
+
+
+def _as_stored(X: Any) -> Any:
+    """Return rows of a mapped file as rows that are read batch by batch."""
+    return MappedRows(X) if is_memory_mapped(X) else X
