@@ -55,7 +55,8 @@ class Augmentation(BaseRandomLayer):
         seed = int(torch.randint(2**62, (), generator=self.generator))
         # torchvision draws from torch's global generator.
         with seeded_global_generator(seed, images.device):
-            return torch.cat([self._change_together(part) for part in images.split(IMAGES_PER_DRAW)])
+            # Copies: a transform that works in place must not reach the training images themselves.
+            return torch.cat([self._change_together(part.clone()) for part in images.split(IMAGES_PER_DRAW)])
 
     def _change_together(self, images: torch.Tensor) -> torch.Tensor:
         changed = self.transform(images)

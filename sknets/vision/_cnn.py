@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from sknets._augmentation_parameter import AugmentationParameterMixin
 from sknets._parameter_checks import COUNT, Interval, Real, StrOptions
-from sknets._torchvision import TransformPickle
 from sknets.base import COUNT_OR_ZERO, NETWORK_CONSTRAINTS, BaseGradientNetwork, ImageInputs, check_activation
 from sknets.nn import ACTIVATIONS, NORMALIZATIONS, POOLS, PRESETS, Augmentation, ImageNetwork, make_transform
 from sknets.training import InMemoryNet, ModuleSpec
@@ -31,7 +31,7 @@ CNN_CONSTRAINTS: dict[str, list[Any]] = {
 BATCH_SIZE = 64
 
 
-class BaseCNN(ImageInputs, BaseGradientNetwork):
+class BaseCNN(AugmentationParameterMixin, ImageInputs, BaseGradientNetwork):
     """Convolutions; a classifier or regressor puts a loss on top."""
 
     _auto_batch_size = BATCH_SIZE
@@ -66,12 +66,6 @@ class BaseCNN(ImageInputs, BaseGradientNetwork):
 
     def _own_attributes(self, net: InMemoryNet) -> dict[str, Any]:
         return {"out_activation_": net.criterion_.link}
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        if callable(state["augmentation"]):
-            state["augmentation"] = TransformPickle(state["augmentation"])
-        return state
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

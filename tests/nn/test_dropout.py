@@ -5,11 +5,11 @@ import pickle
 import pytest
 import torch
 
-from sknets.nn import Dropout
+from sknets.nn import ChannelDropout, Dropout
 
 
-def seeded(p, seed=0):
-    layer = Dropout(p)
+def seeded(p, seed=0, Layer=Dropout):
+    layer = Layer(p)
     layer.generator = torch.Generator().manual_seed(seed)
     return layer
 
@@ -75,13 +75,14 @@ def saved_by_torch(layer):
 
 
 @pytest.mark.parametrize("copied", [pickled, copy.deepcopy, saved_by_torch])
-def test_a_copy_goes_on_with_the_same_numbers(copied):
-    layer = seeded(0.5)
-    layer(torch.ones(10))
+@pytest.mark.parametrize("Layer", [Dropout, ChannelDropout])
+def test_a_copy_goes_on_with_the_same_numbers(copied, Layer):
+    layer = seeded(0.5, Layer=Layer)
+    layer(torch.ones(10, 5, 1, 1))
 
     twin = copied(layer)
 
-    assert torch.equal(twin(torch.ones(50)), layer(torch.ones(50)))
+    assert torch.equal(twin(torch.ones(50, 5, 1, 1)), layer(torch.ones(50, 5, 1, 1)))
 
 
 @pytest.mark.parametrize("copied", [pickled, copy.deepcopy])
@@ -112,5 +113,44 @@ def test_a_layer_without_generator_is_pickled_without():
     assert pickled(Dropout(0.3)).generator is None
 
 
-def test_its_probability_is_shown():
-    assert repr(Dropout(0.3)) == "Dropout(p=0.3)"
+@pytest.mark.parametrize("Layer", [Dropout, ChannelDropout])
+def test_its_probability_is_shown(Layer):
+    assert repr(Layer(0.3)) == f"{Layer.__name__}(p=0.3)"
+
+
+def test_channels_are_dropped_whole_and_each_picture_for_itself():
+    outputs = seeded(0.25, Layer=ChannelDropout)(torch.ones(2000, 10, 3, 2, dtype=torch.float64))
+
+    channels = outputs.flatten(2)  # (n, n_channels, height * width)
+    assert torch.equal(channels.amin(2), channels.amax(2))
+    assert set(outputs.unique().tolist()) == {0.0, 1 / 0.75}
+    # The standard error of the share of zeros is 0.003.
+    assert float((channels[..., 0] == 0).double().mean()) == pytest.approx(0.25, abs=0.015)
+    n_dropped = (channels[..., 0] == 0).sum(1)
+    assert len(n_dropped.unique()) > 5
+
+
+def test_no_channel_is_dropped_in_prediction_or_with_probability_zero(rng):
+    inputs = torch.from_numpy(rng.normal(size=(5, 7, 3, 3)))
+
+    assert seeded(0.9, Layer=ChannelDropout).eval()(inputs) is inputs
+    assert seeded(0.0, Layer=ChannelDropout)(inputs) is inputs
+
+
+def test_dropped_channels_get_no_gradient():
+    inputs = torch.ones(20, 5, 2, 2, dtype=torch.float64, requires_grad=True)
+
+    outputs = seeded(0.5, Layer=ChannelDropout)(inputs)
+    outputs.sum().backward()
+
+    assert torch.equal(inputs.grad, outputs.detach())
+
+
+def test_dropping_channels_moves_only_the_own_generator():
+    layer = seeded(0.5, Layer=ChannelDropout)
+    global_before, own_before = torch.get_rng_state(), layer.generator.get_state()
+
+    layer(torch.ones(10, 5, 2, 2))
+
+    assert torch.equal(torch.get_rng_state(), global_before)
+    assert not torch.equal(layer.generator.get_state(), own_before)
