@@ -19,8 +19,19 @@ __getattr__, __dir__ = lazy_doors(
         "MLPRegressor": "sknets.neural_network",
         "CNNClassifier": "sknets.vision",
         "CNNRegressor": "sknets.vision",
+        "TransferClassifier": "sknets.vision",
+        "summary": "sknets.inspection",
     },
-    submodules=("datasets", "displays", "exceptions", "linear_model", "neural_network", "preprocessing", "vision"),
+    submodules=(
+        "datasets",
+        "displays",
+        "exceptions",
+        "inspection",
+        "linear_model",
+        "neural_network",
+        "preprocessing",
+        "vision",
+    ),
 )
 
 __all__ = [
@@ -31,18 +42,22 @@ __all__ = [
     "MLPClassifier",
     "MLPRegressor",
     "Perceptron",
+    "TransferClassifier",
     "__version__",
     "datasets",
     "displays",
     "exceptions",
+    "inspection",
     "linear_model",
     "neural_network",
     "preprocessing",
+    "summary",
     "vision",
 ]
 
 if TYPE_CHECKING:
-    from sknets import datasets, displays, exceptions, linear_model, neural_network, preprocessing, vision
+    from sknets import datasets, displays, exceptions, inspection, linear_model, neural_network, preprocessing, vision
+    from sknets.inspection import summary
     from sknets.linear_model import LinearRegression, LogisticRegression, Perceptron
     from sknets.neural_network import MLPClassifier, MLPRegressor
-    from sknets.vision import CNNClassifier, CNNRegressor
+    from sknets.vision import CNNClassifier, CNNRegressor, TransferClassifier

@@ -3,7 +3,7 @@
 import copy
 from typing import Any
 
-from sknets._torchvision import TransformPickle
+from sknets._torchvision import TorchvisionPickle
 
 
 class AugmentationParameterMixin:
@@ -29,10 +29,10 @@ class AugmentationParameterMixin:
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
-        return {**state, "augmentation": TransformPickle(self.augmentation)} if callable(self.augmentation) else state
+        return {**state, "augmentation": TorchvisionPickle(self.augmentation)} if callable(self.augmentation) else state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         held = state["augmentation"]
         # A shallow copy passes the state on as it is.
-        state = {**state, "augmentation": held.transform} if isinstance(held, TransformPickle) else state
+        state = {**state, "augmentation": held.value} if isinstance(held, TorchvisionPickle) else state
         super().__setstate__(state)  # type: ignore[misc]

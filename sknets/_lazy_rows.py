@@ -66,10 +66,11 @@ class MappedRows(LazyRows):
         self.array = array
         self.index = index
         self.shape = (len(array) if index is None else len(index), *array.shape[1:])
-        self.dtype = array.dtype
+        # torch takes numbers in this machine's order of bytes only.
+        self.dtype = array.dtype.newbyteorder("=")
 
     def read(self, index: NDArray[np.int64]) -> NDArray[Any]:
-        return np.array(self.array[index if self.index is None else self.index[index]])
+        return np.array(self.array[index if self.index is None else self.index[index]], dtype=self.dtype)
 
     def take(self, index: NDArray[np.int64]) -> "MappedRows":
         return MappedRows(self.array, index if self.index is None else self.index[index])

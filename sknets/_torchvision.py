@@ -31,17 +31,17 @@ def import_torchvision() -> ModuleType:
     return _import()
 
 
-class TransformPickle:
-    """Stands for a transform in a pickle, so that torchvision comes through this door where it is read."""
+class TorchvisionPickle:
+    """Stands in a pickle for what needs torchvision, so that it comes through this door where the pickle is read."""
 
-    def __init__(self, transform: Any) -> None:
-        self.transform = transform
+    def __init__(self, value: Any) -> None:
+        self.value = value
 
     def __reduce__(self) -> tuple[Any, tuple[bytes]]:
-        return _load_transform, (pickle.dumps(self.transform),)
+        return _load_pickle, (pickle.dumps(self.value),)
 
 
-def _load_transform(content: bytes) -> Any:
+def _load_pickle(content: bytes) -> Any:
     import_torchvision()
     return pickle.loads(content)
 

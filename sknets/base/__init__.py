@@ -7,6 +7,7 @@ from sknets.base._gradient_network import NETWORK_CONSTRAINTS, BaseGradientNetwo
 from sknets.base._image_inputs import ImageInputs
 from sknets.base._labels import Labels
 from sknets.base._regressor import BaseNetworkRegressor
+from sknets.base._rows import PreparedRows
 from sknets.base._tabular_inputs import TabularInputs
 from sknets.base._training_parameters import (
     CLASS_WEIGHT_CONSTRAINT,
@@ -32,6 +33,7 @@ __all__ = [
     "BaseNetworkRegressor",
     "ImageInputs",
     "Labels",
+    "PreparedRows",
     "TabularInputs",
     "UnavailableMethodError",
     "available_unless",

@@ -158,7 +158,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             validation = None if X_val is None else self._prepare_validation(X_val, y_val)
             plan, net = self._make_plan(rows, validation, earlier_net, is_one_pass)
             with fit_task(self, X, y, sample_weight, plan) as listeners:
-                net = train(replace(plan, listeners=listeners), net)
+                net = train(replace(plan, listeners=(*plan.listeners, *listeners)), net)
                 self.__dict__.update(self._fitted_attributes(net))
             if not is_one_pass:
                 warn_unless_converged(net, plan.max_epochs)
@@ -233,8 +233,8 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             )
             rows, validation = PreparedRows(*train_part), PreparedRows(*validation_part)
         recipe = replace(recipe, penalty=self._penalty(rows.weight_sum, rows.weight_sum / len(rows.targets)))
-        self._check_batches(rows, net)
         self._prepare_module(net, rows, is_fresh)
+        self._check_batches(rows, net)
         plan = TrainingPlan(
             recipe,
             train=rows.to_device(recipe.precision.dtype, recipe.device),
@@ -243,7 +243,11 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             random=random,
             is_one_pass=is_one_pass,
         )
-        return plan, net
+        return self._adapt_plan(plan, net), net
+
+    def _adapt_plan(self, plan: TrainingPlan, net: InMemoryNet) -> TrainingPlan:
+        """Change how the plan is carried out; not at all by default."""
+        return plan
 
     def _make_recipe(self, rows: PreparedRows, net: InMemoryNet | None, seed: int, watches_score: bool) -> Recipe:
         solver = self._solver_spec()
@@ -252,7 +256,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             device = resolve_device(self.device)
             if get_solver(solver.solver).runs_on_cpu:
                 device = torch.device("cpu")
-            precision = resolve_precision(self.precision, rows.X.dtype, device)
+            precision = resolve_precision(self.precision, self._dtype_to_follow(rows.X), device)
         else:
             device, precision = torch.device(net.device), net.recipe.precision
             _check_same_module(module, net.recipe.module)
@@ -273,6 +277,10 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             verbose=self.verbose,
             callbacks=check_callbacks(self.callbacks),
         )
+
+    def _dtype_to_follow(self, X: Any) -> np.dtype:
+        """Return the type of numbers that precision="auto" follows; that of X by default."""
+        return X.dtype
 
     def _batch_size(self, n_rows: int) -> int | None:
         batch_size = getattr(self, "batch_size", "auto")

@@ -94,17 +94,17 @@ def _flatten(X: Any) -> Any:
 
 
 def _as_pixels(X: Any) -> Any:
-    """Return bytes where whole numbers fit into bytes, and floating numbers else."""
-    if (X.dtype.kind == "f" and X.dtype.itemsize >= 4) or X.dtype == np.uint8:
+    """Return bytes where whole numbers fit into bytes, and floating numbers else; a mapped file as it is."""
+    # Numbers of another byte order are not equal to these.
+    if is_memory_mapped(X) or X.dtype in (np.float32, np.float64, np.uint8):
         return X
     if X.dtype.kind == "f":
-        return X.astype(np.float32)
+        return X.astype(np.float32 if X.dtype.itemsize <= 4 else np.float64)
     if X.dtype.kind == "b":
         return X.astype(np.uint8)
-    is_lazy = is_memory_mapped(X)
-    if X.dtype.kind in "iu" and not (is_lazy or sparse.issparse(X)) and X.min() >= 0 and X.max() <= 255:
+    if X.dtype.kind in "iu" and not sparse.issparse(X) and X.min() >= 0 and X.max() <= 255:
         return X.astype(np.uint8)
-    return X if is_lazy else X.astype(np.float64)
+    return X.astype(np.float64)
 
 
 def _reorder(X: Any, layout: ImageLayout, learnt: ImageLayout) -> Any:

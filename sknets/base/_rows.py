@@ -47,5 +47,5 @@ def as_inputs(X: Any, dtype: torch.dtype, device: torch.device) -> torch.Tensor 
 
 
 def floating_dtype(X: Any) -> np.dtype:
-    """Return X's dtype if it is a floating one, else float32."""
-    return X.dtype if X.dtype.kind == "f" else np.dtype(np.float32)
+    """Return X's dtype if it is float32 or float64, else float32."""
+    return X.dtype if X.dtype in (np.float32, np.float64) else np.dtype(np.float32)

@@ -2,6 +2,7 @@
 
 from sknets.nn._activations import ACTIVATIONS, HardThreshold, make_activation
 from sknets.nn._augmentation import PRESETS, Augmentation, make_transform
+from sknets.nn._backbone import check_backbone_name
 from sknets.nn._batch_normalization import BatchNormalization
 from sknets.nn._convnet import ConvNet
 from sknets.nn._dropout import ChannelDropout, Dropout
@@ -16,10 +17,12 @@ from sknets.nn._pooling import POOLS
 from sknets.nn._random_layer import BaseRandomLayer
 from sknets.nn._residual import ResidualNet
 from sknets.nn._shapes import LayerShape, trace_layers
+from sknets.nn._transfer_network import FEATURE_AXES, TransferNetwork
 from sknets.nn._workshop import WorkshopNet
 
 __all__ = [
     "ACTIVATIONS",
+    "FEATURE_AXES",
     "INITIALISERS",
     "MLP",
     "NORMALIZATIONS",
@@ -39,8 +42,10 @@ __all__ = [
     "LeNet5",
     "Residual",
     "ResidualNet",
+    "TransferNetwork",
     "WorkshopNet",
     "build_isolated",
+    "check_backbone_name",
     "initialise",
     "make_activation",
     "make_transform",

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from sknets._randomness import seeded_global_generator
-from sknets._torchvision import TransformPickle, import_torchvision
+from sknets._torchvision import TorchvisionPickle, import_torchvision
 from sknets.nn._random_layer import BaseRandomLayer
 
 #: Images that share one draw of a transform's random numbers. torchvision draws once per call; one call per image
@@ -46,8 +46,8 @@ class Augmentation(BaseRandomLayer):
     def __getstate__(self) -> dict[str, Any]:
         return {
             **super().__getstate__(),
-            "transform": TransformPickle(self.transform),
-            "source": TransformPickle(self.source),
+            "transform": TorchvisionPickle(self.transform),
+            "source": TorchvisionPickle(self.source),
         }
 
     def change(self, images: torch.Tensor) -> torch.Tensor:

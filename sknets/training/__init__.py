@@ -1,5 +1,6 @@
 """The training engine: plans, nets, and the ways to train them."""
 
+from sknets.training._feature_rows import gradual_unfreezing
 from sknets.training._history import column, history_rows, last_row
 from sknets.training._losses import LOSSES, REGRESSION_LOSSES
 from sknets.training._net import InMemoryNet
@@ -42,6 +43,7 @@ __all__ = [
     "check_callbacks",
     "column",
     "get_solver",
+    "gradual_unfreezing",
     "history_rows",
     "last_row",
     "make_net",

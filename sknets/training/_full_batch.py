@@ -17,7 +17,7 @@ import torch
 from scipy.optimize import minimize
 
 from sknets.exceptions import DivergenceError
-from sknets.nn import Dropout
+from sknets.nn import BaseRandomLayer
 from sknets.training._epoch_log import begin_epoch, drop_epoch, end_epoch
 from sknets.training._flat_variables import FlatVariables
 from sknets.training._linear_pass import LinearPass
@@ -82,11 +82,11 @@ class _Walk:
         self.linear = LinearPass.of(net.module_)
         self.chunks = self._make_chunks()
         self.start = self.variables.read()
-        # One draw of masks for the whole walk: a function that changes between evaluations has no minimum to walk to.
-        self.dropouts: list[Any] = [
+        # One draw for the whole walk: a function that changes between evaluations has no minimum to walk to.
+        self.random_layers: list[Any] = [
             (layer, layer.generator.get_state())
             for layer in net.module_.modules()
-            if isinstance(layer, Dropout) and layer.generator is not None
+            if isinstance(layer, BaseRandomLayer) and layer.generator is not None
         ]
         self.iterate = self.start
         self.was_stopped = False
@@ -95,7 +95,7 @@ class _Walk:
     def objective(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the mean loss with penalty, and its gradient with respect to the variables."""
         self.variables.write(vector)
-        for layer, generator_state in self.dropouts:
+        for layer, generator_state in self.random_layers:
             layer.generator.set_state(generator_state)
         for parameter in self.net.module_.parameters():
             parameter.grad = None
@@ -136,8 +136,7 @@ class _Walk:
             loss = self.net.criterion_(outputs, self.train.targets[rows], weights) * share
             self.linear.backward(self.train.inputs, rows, torch.autograd.grad(loss, outputs)[0])
             return float(loss.detach())
-        with self.net.autocast():
-            outputs = self.net.module_(self.train.inputs[rows])
-            loss = self.net.criterion_(outputs, self.train.targets[rows], weights) * share
+        _, mean_loss = self.net.forward_loss(self.train.inputs[rows], self.train.targets[rows], weights)
+        loss = mean_loss * share
         loss.backward()
         return float(loss.detach())

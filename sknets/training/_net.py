@@ -216,7 +216,8 @@ class InMemoryNet(NeuralNet):
     @property
     def has_batch_normalization(self) -> bool:
         """Whether a batch of a single row cannot be trained on."""
-        return any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in self.module_.modules())
+        layers = (layer for layer in self.module_.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm))
+        return any(layer.weight.requires_grad for layer in layers if layer.weight is not None)
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Compute in lower precision where the recipe says so."""

@@ -31,6 +31,10 @@ class RowSource(ABC):
     def __getitem__(self, rows: Any) -> torch.Tensor:
         """Return the rows at a slice or at the indices in a tensor."""
 
+    def sample(self) -> torch.Tensor:
+        """Return one row, the costliest that a module may be given."""
+        return self[:1]
+
 
 class SparseRows(RowSource):
     """A CSR matrix whose rows come out as dense tensors.

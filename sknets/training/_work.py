@@ -26,7 +26,8 @@ def measure_work(module: nn.Module, inputs: torch.Tensor | RowSource) -> Work:
     if all(parameter.ndim <= 2 for parameter in parameters) or not len(inputs):
         widest = max((len(parameter) for parameter in parameters if parameter.ndim), default=1)
         return Work(max(widest, n_values), sum(p.numel() for p in parameters if p.ndim == 2))
-    layers: list[Any] = trace_layers(module, inputs[:1])
+    row = inputs.sample() if isinstance(inputs, RowSource) else inputs[:1]
+    layers: list[Any] = trace_layers(module, row)
     return Work(
         max(n_values, *(math.prod(layer.output_shape) for layer in layers)), sum(layer.n_products for layer in layers)
     )

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from sknets._augmentation_parameter import AugmentationParameterMixin
 from sknets._parameter_checks import COUNT, Interval, Real, StrOptions
-from sknets.base import COUNT_OR_ZERO, NETWORK_CONSTRAINTS, BaseGradientNetwork, ImageInputs, check_activation
-from sknets.nn import ACTIVATIONS, NORMALIZATIONS, POOLS, PRESETS, Augmentation, ImageNetwork, make_transform
+from sknets.base import COUNT_OR_ZERO, NETWORK_CONSTRAINTS, BaseGradientNetwork, check_activation
+from sknets.nn import ACTIVATIONS, NORMALIZATIONS, POOLS, ImageNetwork
 from sknets.training import InMemoryNet, ModuleSpec
 from sknets.vision._architectures import ARCHITECTURES, choose_initialiser, network_settings
+from sknets.vision._augmented import AUGMENTATION_CONSTRAINT, AugmentedImages
 
 CNN_CONSTRAINTS: dict[str, list[Any]] = {
     **NETWORK_CONSTRAINTS,
@@ -24,14 +24,14 @@ CNN_CONSTRAINTS: dict[str, list[Any]] = {
     "normalization": [StrOptions(set(NORMALIZATIONS)), None],
     "residual": ["boolean"],
     "image_shape": ["array-like", None],
-    "augmentation": [StrOptions(set(PRESETS)), callable, None],
+    "augmentation": AUGMENTATION_CONSTRAINT,
 }
 
 #: Rows in a batch where the user gives no number.
 BATCH_SIZE = 64
 
 
-class BaseCNN(AugmentationParameterMixin, ImageInputs, BaseGradientNetwork):
+class BaseCNN(AugmentedImages, BaseGradientNetwork):
     """Convolutions; a classifier or regressor puts a loss on top."""
 
     _auto_batch_size = BATCH_SIZE
@@ -53,21 +53,5 @@ class BaseCNN(AugmentationParameterMixin, ImageInputs, BaseGradientNetwork):
         }
         return ModuleSpec(ImageNetwork, arguments, initialiser)
 
-    def _prepare_augmentation(self, net: InMemoryNet) -> None:
-        module: Any = net.module_
-        present = module.input.augmentation
-        if self.augmentation is None:
-            module.input.augmentation = None
-        elif present is None or present.source is not self.augmentation:
-            # Another transform may take over when training goes on; the same one goes on with its random numbers.
-            transform = make_transform(self.augmentation, self.image_shape_)
-            module.input.augmentation = Augmentation(transform, source=self.augmentation)
-            net.give_generators()
-
     def _own_attributes(self, net: InMemoryNet) -> dict[str, Any]:
         return {"out_activation_": net.criterion_.link}
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags

@@ -1,5 +1,6 @@
 """skorch callbacks, one a file."""
 
 from sknets.training.callbacks._epoch_tasks import EpochTasks
+from sknets.training.callbacks._unfreeze import Unfreeze
 
-__all__ = ["EpochTasks"]
+__all__ = ["EpochTasks", "Unfreeze"]
