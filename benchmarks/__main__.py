@@ -7,11 +7,20 @@ import time
 from datetime import date
 from typing import Any
 
-from benchmarks import accuracy, fit, logistic, small_calls
+from benchmarks import accuracy, birds, fashion_images, fit, image_steps, logistic, mnist_images, small_calls
 from benchmarks.page import describe_machine, render
 from benchmarks.worker import ROOT, measure_elsewhere
 
-SUITES = {"fit": fit, "logistic": logistic, "import": small_calls, "accuracy": accuracy}
+SUITES = {
+    "fit": fit,
+    "logistic": logistic,
+    "import": small_calls,
+    "accuracy": accuracy,
+    "image-steps": image_steps,
+    "mnist": mnist_images,
+    "fashion": fashion_images,
+    "birds": birds,
+}
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
 MAX_LOAD = 0.5

@@ -82,7 +82,7 @@ class Augmentation(BaseRandomLayer):
 def make_transform(augmentation: Any, image_shape: tuple[int, int, int]) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return the transform that an ``augmentation`` parameter stands for.
 
-    "light" is a shift by up to an eighth of the image and, for every second group of images, its mirror image. Rows
+    "light" is a shift by up to a twelfth of the image and, for every second group of images, its mirror image. Rows
     one pixel high are not mirrored: a series backwards is another series.
 
     Raises
@@ -100,7 +100,7 @@ def make_transform(augmentation: Any, image_shape: tuple[int, int, int]) -> Call
         return augmentation
     v2 = import_torchvision().transforms.v2
     _, height, width = image_shape
-    margins = [width // 8, height // 8]
+    margins = [width // 12, height // 12]
     crop = v2.RandomCrop((height, width), padding=margins, padding_mode="reflect")
     return v2.Compose([v2.RandomHorizontalFlip(), crop]) if height > 1 else crop
 

@@ -32,7 +32,7 @@ class Isolated(BaseRandomLayer):
             return self.module(inputs)
 
 
-def build_isolated(build: Callable[..., nn.Module], seed: int, **arguments: Any) -> nn.Module:
+def build_isolated(build: Callable[..., nn.Module], seed: int, /, **arguments: Any) -> nn.Module:
     """Call ``build`` with torch's global generator seeded, and give it its state back."""
     with seeded_global_generator(seed, torch.device("cpu")):
         return build(**arguments)

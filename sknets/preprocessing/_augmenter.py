@@ -29,7 +29,7 @@ class Augmenter(AugmentationParameterMixin, TransformerMixin, BaseEstimator):
     Parameters
     ----------
     augmentation : "light" or callable, default="light"
-        "light" shifts images by up to an eighth of their size and mirrors some of them left to right. Otherwise a
+        "light" shifts images by up to a twelfth of their size and mirrors some of them left to right. Otherwise a
         transform of ``torchvision.transforms.v2``, or any function from a tensor of shape (n, n_channels, height,
         width) to one of the same shape and type. It must take its random numbers from torch.
     image_shape : tuple of int or None, default=None
