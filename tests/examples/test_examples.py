@@ -7,6 +7,9 @@ from pathlib import Path
 
 import matplotlib.image
 import pytest
+import torch
+
+from sknets._torchvision import import_torchvision
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -18,23 +21,43 @@ EXPECTED_WORDS = {
 }
 SLOW = {"demo.py"}
 
+#: Examples on real pictures, and what they need in the folder that SKNETS_DATA names.
+WORDS_WITH_DATA = {
+    "plot_three_networks_on_clothes.py": ["linear", "perceptron", "convolutional", "takes the test score from"],
+    "plot_lenet5_on_digits.py": ["LeNet-5, Adam", "dropout on", "dropout forgotten", "LeNet-5 reads"],
+    "plot_shifted_birds.py": ["1,574,402", "score by shift", "Two pixels change"],
+    "plot_flowers_by_transfer.py": ["from nothing", "ResNet-18, frozen", "recognises"],
+}
+NEEDED = {
+    "plot_three_networks_on_clothes.py": "fashion_mnist",
+    "plot_lenet5_on_digits.py": "mnist",
+    "plot_shifted_birds.py": "cifar10",
+    "plot_flowers_by_transfer.py": "photos/flowers5",
+}
 
-def run(name, folder):
+
+def run(name, folder, *arguments, has_data=False):
     environment = {**os.environ, "MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
-    environment.pop("SKNETS_DATA", None)  # the demo takes scikit-learn's digits then
+    if not has_data:
+        environment.pop("SKNETS_DATA", None)  # the demo takes scikit-learn's digits then
     return subprocess.run(
-        [sys.executable, str(EXAMPLES / name)],
+        [sys.executable, str(EXAMPLES / name), *arguments],
         cwd=folder,
         env=environment,
         capture_output=True,
         encoding="utf-8",
-        timeout=300,
+        timeout=900,
         check=False,
     )
 
 
+def save_random_resnet18(path):
+    models = import_torchvision().models
+    torch.save(models.resnet18(weights=None).state_dict(), path)
+
+
 def test_every_example_is_run():
-    assert {path.name for path in EXAMPLES.glob("*.py")} == set(EXPECTED_WORDS)
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {*EXPECTED_WORDS, *WORDS_WITH_DATA}
 
 
 @pytest.mark.parametrize(
@@ -43,10 +66,32 @@ def test_every_example_is_run():
 def test_an_example_says_what_it_shows_and_draws_it(name, tmp_path):
     result = run(name, tmp_path)
 
+    check(result, EXPECTED_WORDS[name], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WORDS_WITH_DATA)
+def test_an_example_on_real_pictures_says_what_it_shows_and_draws_it(name, tmp_path_factory):
+    home = os.environ.get("SKNETS_DATA")
+    if not home or not (Path(home) / NEEDED[name]).exists():
+        pytest.skip(f"needs {NEEDED[name]} in the folder that SKNETS_DATA names")
+    folder, arguments = tmp_path_factory.mktemp("picture"), []
+    if name == "plot_flowers_by_transfer.py":
+        # Random weights show that the example runs, not what it says.
+        weights = tmp_path_factory.mktemp("weights") / "resnet18.pth"
+        save_random_resnet18(weights)
+        arguments = [str(Path(home) / NEEDED[name]), "--weights", str(weights), "--size", "64"]
+
+    result = run(name, folder, *arguments, has_data=True)
+
+    check(result, WORDS_WITH_DATA[name], folder)
+
+
+def check(result, words, folder):
     assert result.returncode == 0, result.stderr
     assert "Warning" not in result.stderr
-    assert [word for word in EXPECTED_WORDS[name] if word not in result.stdout] == []
-    (picture,) = tmp_path.iterdir()
+    assert [word for word in words if word not in result.stdout] == []
+    (picture,) = folder.iterdir()
     assert str(picture) in result.stdout
     pixels = matplotlib.image.imread(picture)
     assert pixels.shape[0] > 300
