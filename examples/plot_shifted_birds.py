@@ -25,11 +25,11 @@ X_test, y_test = fetch_cifar10(subset="test", classes=["airplane", "bird"], retu
 print(f"{len(X_train)} pictures to train on, {len(X_test)} to test, of shape {X_train.shape[1:]}")
 
 # %% Two networks
-# Without convolutions what is left is a perceptron, here the book's: 3072 values, 512 units with tanh, two classes.
+# Without convolutions what is left is a perceptron, here the book's: 3072 values, 512 units, two classes.
 
 models = {
     "perceptron": CNNClassifier(
-        channels=(), hidden_layer_sizes=(512,), activation="tanh", normalization=None, max_iter=8, random_state=0
+        channels=(), hidden_layer_sizes=(512,), dropout=0.5, normalization=None, max_iter=8, random_state=0
     ),
     "convolutional": CNNClassifier(channels=(16, 32, 64), max_iter=8, random_state=0),
 }

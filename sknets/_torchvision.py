@@ -5,6 +5,7 @@ compiled part would have brought. Transforms and models need neither. So they ar
 only after the plain import has failed for that reason.
 """
 
+import copy
 import importlib
 import pickle
 import sys
@@ -40,6 +41,10 @@ class TorchvisionPickle:
     def __reduce__(self) -> tuple[Any, tuple[bytes]]:
         return _load_pickle, (pickle.dumps(self.value),)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        # In memory there is no door to open, and a function without a name can be copied, too.
+        return copy.deepcopy(self.value, memo)
+
 
 def _load_pickle(content: bytes) -> Any:
     import_torchvision()
@@ -64,3 +69,10 @@ def _declare_missing_operators() -> None:
     for schema in _MISSING_OPERATORS:
         _library.define(schema)
     sys.modules.pop("torchvision", None)
+
+
+def __getattr__(name: str) -> Any:
+    # For `from sknets.vision import transforms`.
+    if name == "transforms":
+        return import_torchvision().transforms.v2
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

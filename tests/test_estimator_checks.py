@@ -8,17 +8,64 @@ from pathlib import Path
 import pytest
 from sklearn.base import is_classifier
 from sklearn.utils.estimator_checks import estimator_checks_generator
+from torch import nn
 
-from sknets import LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor, Perceptron
+from sknets import (
+    CNNClassifier,
+    CNNRegressor,
+    LinearRegression,
+    LogisticRegression,
+    MLPClassifier,
+    MLPRegressor,
+    Perceptron,
+)
 
-ESTIMATORS = (LinearRegression, LogisticRegression, Perceptron, MLPClassifier, MLPRegressor)
 NETWORKS = (MLPClassifier, MLPRegressor)
+CNNS = (CNNClassifier, CNNRegressor)
+ESTIMATORS = (LinearRegression, LogisticRegression, Perceptron, *NETWORKS, *CNNS)
 SOLVERS = ("sgd", "adam", "adamw", "adamax", "nadam", "rmsprop")
 WEIGHT_EQUIVALENCE = (
     "check_sample_weight_equivalence_on_dense_data",
     "check_sample_weight_equivalence_on_sparse_data",
 )
 PAGE = Path(__file__).parents[1] / "docs" / "estimator_checks.md"
+
+
+def stack_of_torchs(image_shape, n_outputs):
+    """Build a user's own network."""
+    width = 16 * image_shape[1] * image_shape[2]
+    return nn.Sequential(
+        nn.Conv2d(image_shape[0], 16, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(width, n_outputs)
+    )
+
+
+# Small networks that learn the checks' few rows in 20 epochs.
+LARGER_STEPS = {"learning_rate_init": 0.01}
+
+
+def list_variants_of_cnns():
+    """Yield the pairs of :func:`list_variants` that look at pictures."""
+    for Network in CNNS:
+        yield from ((None, Network(solver=solver)) for solver in ("sgd", "adamw", "lbfgs"))
+        yield from ((None, Network(normalization=name)) for name in ("layer", "group", None))
+        yield from ((None, Network(pool=pool)) for pool in ("avg", "lp", None))
+        yield None, Network(learning_rate="constant")
+        yield None, Network(channels=(8, 8), residual=True, hidden_layer_sizes=(), **LARGER_STEPS)
+        yield None, Network(l1=0.01)
+        yield None, Network("lenet5")
+        yield "dropout", Network("workshop", max_iter=60, **LARGER_STEPS)
+        yield None, Network("residual")
+        yield None, Network(stack_of_torchs, **LARGER_STEPS)
+        yield "augmentation", Network(augmentation="light")
+        yield "early stopping", Network(early_stopping=True)
+        yield "dropout", Network(dropout=0.2)
+        yield "warm start", Network(warm_start=True)
+        yield "float32", Network(precision="float32")
+        yield "bfloat16", Network(precision="bfloat16")
+        yield "small batches", Network(batch_size=8)
+    yield None, CNNClassifier(class_weight="balanced")
+    yield None, CNNClassifier(label_smoothing=0.1)
+    yield from ((None, CNNRegressor(loss=loss)) for loss in ("absolute_error", "huber", "quantile"))
 
 
 def list_variants():
@@ -29,9 +76,7 @@ def list_variants():
     for Network in NETWORKS:
         yield "early stopping", Network(early_stopping=True)
         yield "dropout", Network(dropout=0.2)
-        yield "batch normalization", Network(normalization="batch")
-        yield None, Network(normalization="layer")
-        yield None, Network(normalization="group")
+        yield from ((None, Network(normalization=name)) for name in ("batch", "layer", "group"))
         yield "warm start", Network(warm_start=True)
         yield "float32", Network(precision="float32")
         yield "bfloat16", Network(precision="bfloat16")
@@ -62,6 +107,12 @@ def list_variants():
     yield "float32", Perceptron(precision="float32")
     yield None, Perceptron(class_weight="balanced")
     yield from ((None, Perceptron(penalty=penalty)) for penalty in ("l1", "l2"))
+    yield from list_variants_of_cnns()
+
+
+def name_of(value):
+    """Return a case's name without a function's place in memory, which is another in every process."""
+    return re.sub(r"<function (\w+) at 0x\w+>", r"\1", str(value))
 
 
 def read_table():
@@ -106,7 +157,7 @@ def test_default_parameters_pass_every_check(Estimator):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("family", "estimator"), list(list_variants()), ids=str)
+@pytest.mark.parametrize(("family", "estimator"), list(list_variants()), ids=name_of)
 def test_variants_fail_no_check_but_those_in_the_docs(family, estimator):
     exceptions = read_table().get(family, set())
 
@@ -126,7 +177,7 @@ def test_every_exception_names_a_family_of_variants_and_a_check_that_exists():
     assert set().union(*table.values()) <= names
 
 
-@pytest.mark.parametrize("Network", NETWORKS)
+@pytest.mark.parametrize("Network", [*NETWORKS, *CNNS])
 def test_networks_meet_the_checks_of_weights_and_several_targets(Network):
     ran = {check.func.__name__ for _, check in estimator_checks_generator(Network())}
 

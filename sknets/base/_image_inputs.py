@@ -28,38 +28,45 @@ class ImageInputs(BaseNetwork):
         X = _as_array(as_array_like(X))
         if isinstance(X, LazyRows):
             return self._match_lazy(X)
-        layout = match_layout(X.shape, self._layout) if len(X.shape) > 2 else None
+        unfolded = match_layout(X.shape, self._layout) if len(X.shape) > 2 else None
         X = validate_data(self, _flatten(X), reset=False, accept_sparse="csr", dtype="numeric")
-        layout = layout or match_layout(X.shape, self._layout)
-        return _as_stored(_reorder(_as_pixels(X), layout, self._layout))
+        return self._match(X, unfolded)
 
     def _check_X_y(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
-        if not reset:
-            X = self._check_X(X)
-            y = self._check_y(X, y)
-            return X, y
-        X = _as_array(as_array_like(X))
+        X, y = _as_array(as_array_like(X)), as_array_like(y)
+        checks = {"multi_output": True, "y_numeric": is_regressor(self), "accept_sparse": "csr", "dtype": "numeric"}
         if isinstance(X, LazyRows):
-            layout = resolve_layout(X.shape, self.image_shape)
-            y = self._check_y(X, y)
-            self.n_features_in_ = layout.n_values
-            self.__dict__.pop("feature_names_in_", None)
-        else:
-            unfolded = resolve_layout(X.shape, self.image_shape) if len(X.shape) > 2 else None
-            checks = {"multi_output": True, "y_numeric": is_regressor(self), "accept_sparse": "csr", "dtype": "numeric"}
-            X, y = validate_data(self, _flatten(X), as_array_like(y), **checks)
-            layout = unfolded or resolve_layout(X.shape, self.image_shape)
-            X = _as_stored(_as_pixels(X))
-        self._layout = layout
-        self.image_shape_ = layout.image_shape
-        return X, y
+            return self._check_lazy(X, y, reset=reset)
+        if not reset:
+            unfolded = match_layout(X.shape, self._layout) if len(X.shape) > 2 else None
+            X, y = validate_data(self, _flatten(X), y, reset=False, **checks)
+            return self._match(X, unfolded), y
+        unfolded = resolve_layout(X.shape, self.image_shape) if len(X.shape) > 2 else None
+        X, y = validate_data(self, _flatten(X), y, **checks)
+        self._learn_layout(unfolded or resolve_layout(X.shape, self.image_shape))
+        return _as_stored(_as_pixels(X)), y
+
+    def _check_lazy(self, X: LazyRows, y: Any, *, reset: bool) -> tuple[LazyRows, Any]:
+        if not reset:
+            return self._match_lazy(X), self._check_y(X, y)
+        self._learn_layout(resolve_layout(X.shape, self.image_shape))
+        self.n_features_in_ = self._layout.n_values
+        self.__dict__.pop("feature_names_in_", None)
+        return X, self._check_y(X, y)
 
     def _check_y(self, X: Any, y: Any) -> Any:
-        y = validate_data(
-            self, "no_validation", as_array_like(y), reset=False, multi_output=True, y_numeric=is_regressor(self)
-        )
+        y = validate_data(self, "no_validation", y, reset=False, multi_output=True, y_numeric=is_regressor(self))
         check_consistent_length(X, y)
         return y
+
+    def _learn_layout(self, layout: ImageLayout) -> None:
+        self._layout = layout
+        self.image_shape_ = layout.image_shape
+
+    def _match(self, X: Any, unfolded: ImageLayout | None) -> Any:
+        """Return flat rows, which may have come unfolded, in the order of those of fit."""
+        layout = unfolded or match_layout(X.shape, self._layout)
+        return _as_stored(_reorder(_as_pixels(X), layout, self._layout))
 
     def _match_lazy(self, X: LazyRows) -> LazyRows:
         layout = match_layout(X.shape, self._layout)

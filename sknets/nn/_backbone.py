@@ -1,6 +1,8 @@
 """torchvision's classification models without their last layer."""
 
 import difflib
+import math
+import re
 from typing import Any
 
 import torch
@@ -14,11 +16,20 @@ _BUILD_ARGUMENTS: dict[str, dict[str, Any]] = {
     "inception_v3": {"aux_logits": False, "init_weights": False},
 }
 
+#: Models that turn the usual normalisation of pictures into that of their weights.
+_WITH_OWN_NORMALISATION = ("googlenet", "inception_v3")
+
 #: Fewer parts than these are divided further.
 MIN_STAGES = 4
 
 #: Where published checkpoints put the weights beside other things.
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
+
+#: DenseNet's published weights still have names with a dot that torch no longer allows.
+_DOTTED_NAME = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d\.)")
+
+#: Batch normalization counts its batches under this name; older files do not have it.
+_BATCH_COUNTER = "num_batches_tracked"
 
 
 class Backbone(nn.Module):
@@ -34,11 +45,14 @@ class Backbone(nn.Module):
 
     def __init__(self, name: str, state_dict: dict[str, torch.Tensor] | None = None) -> None:
         super().__init__()
-        models = import_torchvision().models
-        self.model = models.get_model(name, weights=None, **_BUILD_ARGUMENTS.get(name, {}))
+        state_dict = None if state_dict is None else _unwrap(state_dict)
+        self.model = import_torchvision().models.get_model(name, weights=None, **_build_arguments(name, state_dict))
         self.n_features = _cut_last_layer(self.model)
         # Statistics of the pictures that the weights were learnt from are better than those of a few small batches.
         self.keeps_statistics = state_dict is not None
+        for layer in self.model.modules():
+            if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                layer.keeps_statistics = self.keeps_statistics  # type: ignore[assignment]  # told to the net
         if state_dict is not None:
             _load(self.model, name, state_dict)
 
@@ -100,14 +114,37 @@ def _count_parameters(part: nn.Module) -> int:
     return sum(parameter.numel() for parameter in part.parameters())
 
 
-def _load(model: nn.Module, name: str, state_dict: dict[str, Any]) -> None:
+def _build_arguments(name: str, state_dict: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what torchvision, too, derives from the weights when it builds a model for them."""
+    arguments = dict(_BUILD_ARGUMENTS.get(name, {}))
+    if state_dict is None:
+        return arguments
+    if name in _WITH_OWN_NORMALISATION:
+        arguments["transform_input"] = True
+    if "encoder.pos_embedding" in state_dict and "conv_proj.weight" in state_dict:
+        # A vision transformer knows one size of pictures: a place for each square patch, and one for the class.
+        n_patches = state_dict["encoder.pos_embedding"].shape[1] - 1
+        arguments["image_size"] = math.isqrt(n_patches) * state_dict["conv_proj.weight"].shape[3]
+    return arguments
+
+
+def _unwrap(content: dict[Any, Any]) -> dict[str, torch.Tensor]:
+    """Return the tensors by the names that they have in the model."""
     for wrapper in _WRAPPERS:
-        if isinstance(state_dict.get(wrapper), dict):
-            state_dict = state_dict[wrapper]
+        if isinstance(content.get(wrapper), dict):
+            content = content[wrapper]
     # DataParallel puts its own name before every other.
-    state_dict = {key.removeprefix("module."): value for key, value in state_dict.items()}
+    return {
+        _DOTTED_NAME.sub(r"\1\2", key.removeprefix("module.")): value
+        for key, value in content.items()
+        if isinstance(key, str) and isinstance(value, torch.Tensor)
+    }
+
+
+def _load(model: nn.Module, name: str, state_dict: dict[str, torch.Tensor]) -> None:
+    # With the versions of its layers, for which some of torchvision's models ask.
     present = model.state_dict()
-    missing = [key for key in present if key not in state_dict]
+    missing = [key for key in present if key not in state_dict and not key.endswith(_BATCH_COUNTER)]
     unlike = [key for key in present if key in state_dict and state_dict[key].shape != present[key].shape]
     if missing or unlike:
         example = (missing or unlike)[0]
@@ -116,4 +153,5 @@ def _load(model: nn.Module, name: str, state_dict: dict[str, Any]) -> None:
             f"weights must be the state dict of a {name}; {len(missing)} of its {len(present)} tensors are missing and "
             f"{len(unlike)} have another shape ({example!r} {what}). Name the backbone that the file was saved from."
         )
-    model.load_state_dict({key: state_dict[key] for key in present})
+    present.update({key: state_dict[key] for key in present if key in state_dict})
+    model.load_state_dict(present)

@@ -64,7 +64,7 @@ class ConvNet(nn.Sequential):
         for number, (n_filters, kernel, step, margin, window, rate) in enumerate(settings, start=1):
             convolution = _make_convolution(shape[0], n_filters, kernel, step, margin)
             convolved = _convolved_shape(convolution, shape, number)
-            block = [convolution, *_follow(n_filters, normalization, CHANNEL_NORMALIZATIONS, activation)]
+            block = [*convolution, *_follow(n_filters, normalization, CHANNEL_NORMALIZATIONS, activation)]
             layers += [Residual(*block)] if residual and convolved == shape else block
             shape = convolved
             if pool is not None:
@@ -83,20 +83,25 @@ class ConvNet(nn.Sequential):
         super().__init__(*layers, nn.Linear(width, n_outputs))
 
 
-def _make_convolution(n_inputs: int, n_filters: int, kernel: Size, step: Size, margin: str | Size) -> nn.Conv2d:
-    if margin == "same" and _pair(step) != (1, 1):
-        # torch knows "same" at stride 1 only. These margins give every side divided by the stride, rounded up.
-        margin = ((_pair(kernel)[0] - 1) // 2, (_pair(kernel)[1] - 1) // 2)
-    return nn.Conv2d(n_inputs, n_filters, kernel, step, margin)
+def _make_convolution(n_inputs: int, n_filters: int, kernel: Size, step: Size, margin: str | Size) -> list[Any]:
+    if margin != "same":
+        return [nn.Conv2d(n_inputs, n_filters, kernel, step, 0 if margin == "valid" else margin)]
+    # torch knows "same" at stride 1 only. These margins give every side divided by the stride, rounded up.
+    height, width = _pair(kernel)
+    if height % 2 and width % 2:
+        return [nn.Conv2d(n_inputs, n_filters, kernel, step, (height // 2, width // 2))]
+    margins = ((width - 1) // 2, width // 2, (height - 1) // 2, height // 2)
+    return [nn.ZeroPad2d(margins), nn.Conv2d(n_inputs, n_filters, kernel, step)]
 
 
-def _convolved_shape(convolution: nn.Conv2d, shape: tuple[int, int, int], number: int) -> tuple[int, int, int]:
-    if convolution.padding == "same":
-        return convolution.out_channels, *shape[1:]
+def _convolved_shape(layers: list[Any], shape: tuple[int, int, int], number: int) -> tuple[int, int, int]:
+    convolution: Any = layers[-1]
+    left, right, top, bottom = layers[0].padding if len(layers) > 1 else (0, 0, 0, 0)
+    sides = shape[1] + top + bottom, shape[2] + left + right
     height, width = (
-        (side + 2 * int(margin) - kernel) // step + 1
+        (side + 2 * margin - kernel) // step + 1
         for side, margin, kernel, step in zip(
-            shape[1:], _pair(convolution.padding), convolution.kernel_size, convolution.stride, strict=True
+            sides, _pair(convolution.padding), convolution.kernel_size, convolution.stride, strict=True
         )
     )
     if height < 1 or width < 1:

@@ -49,13 +49,10 @@ def _glorot(factor: float) -> Initialiser:
 
 
 def _he(layer: Weighted, rng: np.random.RandomState) -> None:
-    """Normal weights that keep the spread of what passes through rectified convolutions; dense layers as "glorot".
+    """Normal weights that keep the spread of what passes through rectified layers, and biases of zero.
 
     K. He, X. Zhang, S. Ren, J. Sun, Delving Deep into Rectifiers, ICCV 2015, arXiv:1502.01852.
     """
-    if isinstance(layer, nn.Linear):
-        INITIALISERS["glorot"](layer, rng)
-        return
     spread = np.sqrt(2.0 / layer.weight[0].numel())
     layer.weight.copy_(torch.from_numpy(rng.normal(0.0, spread, layer.weight.shape)))
     if layer.bias is not None:

@@ -48,6 +48,11 @@ class TransferNetwork(nn.Module):
         **head: Any,
     ) -> None:
         super().__init__()
+        if layout.n_channels not in (1, 3):
+            raise ValueError(
+                f"A backbone reads pictures with three channels, or grey ones with one; got {layout.n_channels} "
+                "channels. Leave out what is no colour, such as transparency."
+            )
         self.input = PresetInput(layout, preset) if preset is not None else ImageInput(layout)
         self.image_size = image_size if preset is None else None
         features = Backbone(backbone, state_dict)

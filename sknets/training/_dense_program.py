@@ -59,12 +59,13 @@ class DenseProgram:
 
     @staticmethod
     def can_run(net: "InMemoryNet") -> bool:
-        """Whether the module is a stack of layers that this program knows, all of it to be trained."""
+        """Whether the module is a stack of layers that this program knows, all of it to be trained at one rate."""
         known = (nn.Linear, Dropout, *ACTIVATIONS)
         return (
             type(net.module_) is MLP
             and all(type(layer) in known for layer in net.module_)
             and isinstance(net.recipe.solver.solver, str)
+            and not net.recipe.solver.rate_factors
             and net.recipe.precision.autocast is None
             and all(parameter.requires_grad for parameter in net.module_.parameters())
         )

@@ -34,8 +34,12 @@ def gradual_unfreezing(
         return _with_inputs(plan, *inputs)
     n_stages = None if is_whole else -(-len(module.stages) // len(epochs))
     plan = replace(plan, listeners=(*plan.listeners, ("unfreeze", Unfreeze(epochs, n_stages))))
-    if not module.is_frozen:
-        # A fit that goes on after the backbone was thawed.
+    if not plan.is_one_pass:
+        # Every fit counts its epochs anew.
+        module.train_stages(0)
+    n_done = net.epochs_of_fit if plan.is_one_pass and hasattr(net, "order") else 0
+    if n_done >= epochs[0]:
+        # Nobody will ask for features any more.
         return plan
     parts = [
         None if rows is None else FeatureRows(net, rows.inputs, compute_features(net, rows.inputs)) for rows in both
@@ -67,6 +71,7 @@ class FeatureRows(RowSource):
         self.module: Any = net.module_
         self.pictures = pictures
         self.features = features
+        self.device = features.device
         self.shape = tuple(pictures.shape)
 
     def __getitem__(self, rows: Any) -> torch.Tensor:

@@ -216,8 +216,9 @@ class InMemoryNet(NeuralNet):
     @property
     def has_batch_normalization(self) -> bool:
         """Whether a batch of a single row cannot be trained on."""
-        layers = (layer for layer in self.module_.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm))
-        return any(layer.weight.requires_grad for layer in layers if layer.weight is not None)
+        layers = [layer for layer in self.module_.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+        # Those of a pretrained backbone go on with their old statistics.
+        return any(not getattr(layer, "keeps_statistics", False) for layer in layers)
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Compute in lower precision where the recipe says so."""

@@ -130,7 +130,7 @@ class CNNClassifier(BaseCNN, BaseImageClassifier):
     >>> from sknets import CNNClassifier
     >>> digits = load_digits()
     >>> X, X_test, y, y_test = train_test_split(digits.images.astype("uint8"), digits.target, random_state=0)
-    >>> clf = CNNClassifier(channels=(8, 16), max_iter=10, random_state=0).fit(X, y)
+    >>> clf = CNNClassifier(channels=(8, 16), learning_rate_init=0.005, max_iter=10, random_state=0).fit(X, y)
     >>> clf.score(X_test, y_test) > 0.95
     True
     """

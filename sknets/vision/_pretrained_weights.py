@@ -38,11 +38,12 @@ def load_pretrained(backbone: str, weights: Any) -> tuple[dict[str, torch.Tensor
             f"weights must be None, the name of weights of {backbone} ({', '.join(published.__members__)}), or the "
             f"path of a state dict; got {os.fspath(weights)!r}, and there is no such file in {Path.cwd()}."
         )
-    return _load_file(path), published.DEFAULT.transforms()
+    entry = next((entry for entry in published if _file_name(entry) == path.name), published.DEFAULT)
+    return _load_file(path), entry.transforms()
 
 
 def _load_published(backbone: str, entry: Any) -> dict[str, torch.Tensor]:
-    name = entry.url.rsplit("/", 1)[-1]
+    name = _file_name(entry)
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
     if path.is_file():
         return _load_file(path)
@@ -55,6 +56,10 @@ def _load_published(backbone: str, entry: Any) -> dict[str, torch.Tensor]:
             "weights=None starts from random ones."
         ) from error
     return state_dict
+
+
+def _file_name(entry: Any) -> str:
+    return str(entry.url.rsplit("/", 1)[-1])
 
 
 def _load_file(path: Path) -> dict[str, torch.Tensor]:

@@ -1,5 +1,6 @@
 """A classifier on top of a network that has learnt to see elsewhere."""
 
+import math
 from numbers import Integral
 from os import PathLike
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from sknets._lazy_rows import LazyRows
 from sknets._parameter_checks import COUNT, POSITIVE, Interval, Real, StrOptions, store_parameters
 from sknets._sklearn_compat import fit_context, with_callbacks
 from sknets._warnings import warn_user
@@ -28,6 +30,9 @@ from sknets.vision._pretrained_weights import load_pretrained
 #: Share of the learning rate that the backbone gets where the user gives it none of its own.
 BACKBONE_SHARE = 0.1
 
+# Numbers of a file that are looked at together.
+BLOCK_VALUES = 2**22
+
 
 class TransferClassifier(AugmentedImages, BaseGradientNetwork, BaseImageClassifier):
     """Classifier of pictures that starts from a pretrained network of torchvision.
@@ -48,8 +53,8 @@ class TransferClassifier(AugmentedImages, BaseGradientNetwork, BaseImageClassifi
     freeze : bool, default=True
         Whether the backbone stays as it is.
     unfreeze_after : int, sequence of int or None, default=None
-        The epoch after which the whole backbone learns, too. A sequence thaws it in as many steps, its last parts
-        first: ``(2, 4, 6)`` a third after two epochs, two thirds after four, all of it after six.
+        The epoch of a fit after which the whole backbone learns, too. A sequence thaws it in as many steps, its last
+        parts first: ``(2, 4, 6)`` a third after two epochs, two thirds after four, all of it after six.
     backbone_learning_rate : float or None, default=None
         Learning rate of the backbone once it learns; None is a tenth of ``learning_rate_init``. It follows the same
         schedule.
@@ -345,16 +350,13 @@ class TransferClassifier(AugmentedImages, BaseGradientNetwork, BaseImageClassifi
 
     def _prepare_module(self, net: InMemoryNet, rows: PreparedRows, is_fresh: bool) -> None:
         module: Any = net.module_
-        if is_fresh:
+        if is_fresh or self.unfreeze_after is None:
+            # freeze may be another than in the last fit.
             module.train_stages(0 if self.freeze else len(module.stages))
         if self.weights is None:
             super()._prepare_module(net, rows, is_fresh)
             return
-        if rows.X.dtype.kind == "f" and (rows.X.min() < 0 or rows.X.max() > 1):
-            raise ValueError(
-                "Pictures of floating type must be in [0, 1] for pretrained weights; X goes from "
-                f"{rows.X.min():g} to {rows.X.max():g}. Pass bytes (uint8), or divide by 255."
-            )
+        _check_brightness(rows.X)
         self._prepare_augmentation(net)
 
     def _adapt_plan(self, plan: TrainingPlan, net: InMemoryNet) -> TrainingPlan:
@@ -372,3 +374,28 @@ def build_transfer_network(weights: Any, backbone: str, **arguments: Any) -> nn.
     """Load the weights and build the network around them."""
     state_dict, preset = load_pretrained(backbone, weights)
     return TransferNetwork(backbone=backbone, state_dict=state_dict, preset=preset, **arguments)
+
+
+def _check_brightness(X: Any) -> None:
+    """Refuse numbers of which pretrained weights would not know what is white."""
+    if X.dtype.kind == "f":
+        low, high = _value_range(X)
+        if low < 0 or high > 1:
+            raise ValueError(
+                "Pictures of floating type must be in [0, 1] for pretrained weights; X goes from "
+                f"{low:g} to {high:g}. Pass bytes (uint8), or divide by 255."
+            )
+    elif X.dtype not in (np.uint8, np.bool_):
+        raise ValueError(
+            "Pictures in a mapped file must be bytes (uint8), or floating numbers in [0, 1], for pretrained weights; "
+            f"got {X.dtype}. Write the file anew as bytes."
+        )
+
+
+def _value_range(X: Any) -> tuple[float, float]:
+    if not isinstance(X, LazyRows):
+        return float(X.min()), float(X.max())
+    step = max(1, BLOCK_VALUES // math.prod(X.shape[1:]))
+    blocks = (X.read(np.arange(start, min(start + step, len(X)))) for start in range(0, len(X), step))
+    lowest, highest = zip(*((block.min(), block.max()) for block in blocks), strict=True)
+    return float(min(lowest)), float(max(highest))

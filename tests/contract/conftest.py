@@ -1,10 +1,10 @@
 import pytest
 from sklearn.base import clone
 
-from tests.contract._cases import CLASSIFIERS, FIVE, STEPWISE, make_rows, name_of
+from tests.contract._cases import CLASSIFIERS, ONE_EACH, STEPWISE, make_rows, name_of
 
 
-@pytest.fixture(params=FIVE, ids=name_of)
+@pytest.fixture(params=ONE_EACH, ids=name_of)
 def estimator(request):
     return clone(request.param)
 

@@ -5,10 +5,19 @@ import pandas as pd
 import pytest
 import torch
 from scipy import sparse
+from sklearn.base import clone, is_regressor
 from sklearn.exceptions import NotFittedError
 
-from sknets import LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor, Perceptron
-from tests.contract._cases import FEW_EPOCHS, make_targets
+from sknets import (
+    CNNClassifier,
+    CNNRegressor,
+    LinearRegression,
+    LogisticRegression,
+    MLPClassifier,
+    MLPRegressor,
+    Perceptron,
+)
+from tests.contract._cases import FEW_EPOCHS, ONE_EACH, SMALL_CNN, looks_at_pictures, make_targets, name_of
 
 pytestmark = pytest.mark.filterwarnings(FEW_EPOCHS)
 
@@ -33,7 +42,11 @@ BAD_X = {
     "complex": (lambda X: X + 1j, ValueError, r"Complex data not supported"),
     "a complex tensor": (lambda X: torch.tensor(X + 1j), ValueError, r"Complex data not supported"),
     "one dimension": (lambda X: X[:, 0], ValueError, r"Expected 2D array, got 1D array[\s\S]*reshape\(-1, 1\)"),
-    "three dimensions": (lambda X: X[:, :, None], ValueError, r"dim 3, while dim <= 2 is required"),
+    "five dimensions": (
+        lambda X: X[:, :, None, None, None],
+        ValueError,
+        r"dim 5, while dim <= 2|got 5 dimensions|got rows of shape",
+    ),
     "a number": (lambda X: 3.0, ValueError, r"Expected 2D array, got scalar array"),
     "no columns": (lambda X: X[:, :0], ValueError, r"0 feature\(s\) \(shape=\(60, 0\)\).*minimum of 1"),
     "letters": (lambda X: X.astype(str).astype(object) + "a", ValueError, r"could not convert string to float: '.*a'"),
@@ -78,6 +91,16 @@ def test_partial_fit_refuses_bad_X(name, stepwise, X):
         stepwise.partial_fit(spoil(X), y, **classes)
 
 
+@pytest.mark.parametrize("estimator", [e for e in ONE_EACH if not looks_at_pictures(e)], ids=name_of)
+def test_tables_have_two_dimensions(estimator, X):
+    estimator, y = clone(estimator), make_targets(estimator, X)
+
+    with pytest.raises(ValueError, match=r"dim 3, while dim <= 2 is required"):
+        estimator.fit(X[:, :, None], y)
+    with pytest.raises(ValueError, match=r"dim 3, while dim <= 2 is required"):
+        estimator.fit(X, y).predict(X[:, :, None])
+
+
 def test_fit_refuses_an_empty_table(estimator):
     with pytest.raises(ValueError, match=r"0 sample\(s\) \(shape=\(0, 4\)\).*minimum of 1 is required"):
         estimator.fit(np.empty((0, 4)), np.empty(0))
@@ -107,10 +130,8 @@ def test_fit_refuses_to_do_without_y(estimator, X):
         estimator.fit(X, None)
 
 
-@pytest.mark.parametrize("name", ["LinearRegression", "MLPRegressor"])
-def test_regressors_refuse_words_as_targets(name, X):
-    estimator = {"LinearRegression": LinearRegression, "MLPRegressor": MLPRegressor}[name]()
-
+@pytest.mark.parametrize("estimator", [e for e in ONE_EACH if is_regressor(e)], ids=name_of)
+def test_regressors_refuse_words_as_targets(estimator, X):
     with pytest.raises(ValueError, match=r"could not convert string to float|dtype='numeric' is not compatible"):
         estimator.fit(X, np.array(["a", "b"] * 30))
 
@@ -135,8 +156,9 @@ def test_linear_classifiers_refuse_a_single_class(label, estimator, X):
 
 
 @pytest.mark.parametrize("label", [1, "spam", True])
-def test_a_perceptron_network_learns_the_only_class_there_is(label, X):
-    clf = MLPClassifier((4,), max_iter=3, random_state=0).fit(X, [label] * len(X))
+@pytest.mark.parametrize("network", [MLPClassifier((4,), max_iter=3), CNNClassifier(**SMALL_CNN)], ids=name_of)
+def test_a_network_learns_the_only_class_there_is(network, label, X):
+    clf = clone(network).fit(X, [label] * len(X))
 
     assert clf.classes_.tolist() == [label]
     assert set(clf.predict(X).tolist()) == {label}
@@ -244,8 +266,8 @@ def test_a_validation_set_with_a_foreign_class_is_refused(classifier, X):
 
 @pytest.mark.parametrize(
     "classifier",
-    [Perceptron(), MLPClassifier((4,)), LogisticRegression(solver="adam")],
-    ids=["Perceptron", "MLPClassifier", "LogisticRegression"],
+    [Perceptron(), MLPClassifier((4,)), LogisticRegression(solver="adam"), CNNClassifier(**SMALL_CNN)],
+    ids=name_of,
 )
 class TestPartialFitOfClassifiers:
     def test_first_call_must_name_the_classes(self, classifier, X):
@@ -273,7 +295,9 @@ class TestPartialFitOfClassifiers:
             classifier.partial_fit(X, make_targets(classifier, X), classes=[0, 1, 2])
 
 
-@pytest.mark.parametrize("regressor", [LinearRegression(solver="adam"), MLPRegressor()], ids=lambda r: type(r).__name__)
+@pytest.mark.parametrize(
+    "regressor", [LinearRegression(solver="adam"), MLPRegressor(), CNNRegressor(**SMALL_CNN)], ids=name_of
+)
 def test_partial_fit_refuses_another_number_of_outputs(regressor, X):
     regressor = regressor.__class__(**regressor.get_params())
     regressor.partial_fit(X, X[:, :2])
@@ -282,14 +306,22 @@ def test_partial_fit_refuses_another_number_of_outputs(regressor, X):
         regressor.partial_fit(X, X[:, :3])
 
 
-def test_targets_of_poisson_loss_may_not_be_negative(X):
+@pytest.mark.parametrize("Regressor", [MLPRegressor, CNNRegressor])
+def test_targets_of_poisson_loss_may_not_be_negative(Regressor, X):
     with pytest.raises(ValueError, match=r"y must not be negative for loss='poisson'.*-2"):
-        MLPRegressor(loss="poisson").fit(X, np.r_[-2.0, np.ones(59)])
+        Regressor(loss="poisson").fit(X, np.r_[-2.0, np.ones(59)])
 
 
-def test_batch_normalization_refuses_a_single_row(X):
+@pytest.mark.parametrize("Regressor", [MLPRegressor, CNNRegressor])
+def test_batch_normalization_refuses_a_single_row(Regressor, X):
     with pytest.raises(ValueError, match=r"normalization='batch' needs at least two rows.*n_samples = 1.*layer"):
-        MLPRegressor(normalization="batch").fit(X[:1], [1.0])
+        Regressor(normalization="batch").fit(X[:1], [1.0])
+
+
+@pytest.mark.parametrize("Regressor", [MLPRegressor, CNNRegressor])
+def test_batch_normalization_refuses_batches_of_one_row(Regressor, X):
+    with pytest.raises(ValueError, match=r"normalization='batch' needs at least two rows.*batch_size=1\..*layer"):
+        Regressor(normalization="batch", batch_size=1).fit(X, X[:, 0])
 
 
 @pytest.mark.parametrize(
@@ -299,8 +331,10 @@ def test_batch_normalization_refuses_a_single_row(X):
         MLPRegressor(early_stopping=True),
         LogisticRegression(solver="adam", early_stopping=True),
         Perceptron(early_stopping=True),
+        CNNClassifier(early_stopping=True),
+        CNNRegressor(early_stopping=True),
     ],
-    ids=lambda e: type(e).__name__,
+    ids=name_of,
 )
 def test_early_stopping_refuses_a_table_too_small_to_split(estimator):
     y = [0, 1] if "Regressor" not in type(estimator).__name__ else [0.0, 1.5]

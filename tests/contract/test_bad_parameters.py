@@ -9,13 +9,13 @@ from sklearn.base import clone
 
 from sknets import LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor
 from sknets.exceptions import DeviceNotAvailableError
-from tests.contract._cases import CLASSIFIERS, FEW_EPOCHS, FIVE, STEPWISE, make_targets, name_of
+from tests.contract._cases import CLASSIFIERS, FEW_EPOCHS, ONE_EACH, STEPWISE, make_targets, name_of
 
 pytestmark = pytest.mark.filterwarnings(FEW_EPOCHS)
 
 EVERY_PARAMETER = [
     pytest.param(estimator, name, id=f"{type(estimator).__name__}-{name}")
-    for estimator in FIVE
+    for estimator in ONE_EACH
     for name in estimator.get_params()
 ]
 
@@ -23,10 +23,13 @@ EVERY_PARAMETER = [
 OUT_OF_RANGE = {
     "activation": ["swish"],
     "alpha": [-1, np.nan, "1"],
+    "architecture": ["vgg16", None, 3],
+    "augmentation": ["heavy", True],
     "batch_size": [0, -3, "all", 2.5],
     "beta_1": [1.0, -0.1],
     "beta_2": [1.0, 1.5],
     "C": [0, -1.0],
+    "channels": [0, -8, 2.5],
     "class_weight": ["even", 3],
     "device": [0, None],
     "dropout": [1.0, -0.1, "half"],
@@ -35,6 +38,8 @@ OUT_OF_RANGE = {
     "eta0": [0.0, -1.0],
     "fit_intercept": ["no"],
     "hidden_layer_sizes": ["100", 0, 3.5],
+    "image_shape": [28, "square"],
+    "kernel_size": [0, 2.5],
     "l1": [-0.5],
     "l1_ratio": [-0.1, 1.1],
     "label_smoothing": [1.0, -0.1],
@@ -47,7 +52,10 @@ OUT_OF_RANGE = {
     "n_iter_no_change": [0, -1, 1.5],
     "nesterovs_momentum": ["true"],
     "normalization": ["instance", True],
+    "padding": ["full", -1],
     "penalty": ["l3", "none"],
+    "pool": ["median", 2],
+    "pool_size": [0],
     "power_t": [-1.0],
     "precision": ["float16", "double", torch.float32],
     "quantile": [0.0, 1.0, 50],
@@ -56,6 +64,7 @@ OUT_OF_RANGE = {
     "shuffle": ["yes"],
     "solver": ["newton", None, 3],
     "solver_params": [[("amsgrad", True)], "amsgrad"],
+    "stride": [0, -1],
     "tol": [-1e-3, "small"],
     "validation_fraction": [1.0, -0.1],
     "verbose": [-1],
@@ -63,7 +72,7 @@ OUT_OF_RANGE = {
 }
 OUT_OF_RANGE_CASES = [
     pytest.param(estimator, name, value, id=f"{type(estimator).__name__}-{name}-{value!r}")
-    for estimator in FIVE
+    for estimator in ONE_EACH
     for name, values in OUT_OF_RANGE.items()
     for value in values
     if name in estimator.get_params()
@@ -98,7 +107,7 @@ def test_partial_fit_checks_parameters_too(estimator, X):
         estimator.partial_fit(X, make_targets(estimator, X))
 
 
-@pytest.mark.parametrize("estimator", FIVE, ids=name_of)
+@pytest.mark.parametrize("estimator", ONE_EACH, ids=name_of)
 def test_a_parameter_that_does_not_exist_is_refused_by_name(estimator):
     with pytest.raises(ValueError, match=f"Invalid parameter 'nonsense' for estimator {type(estimator).__name__}"):
         clone(estimator).set_params(nonsense=1)
@@ -185,7 +194,7 @@ def test_early_stopping_and_partial_fit_do_not_go_together(stepwise, X):
         stepwise.partial_fit(X, make_targets(stepwise, X))
 
 
-@pytest.mark.parametrize("estimator", FIVE, ids=name_of)
+@pytest.mark.parametrize("estimator", ONE_EACH, ids=name_of)
 @pytest.mark.parametrize("device", ["warp drive", "cpu!", "gpu", "", "cuda:x", "cpu:-1"])
 def test_a_device_that_torch_does_not_know_is_refused(device, estimator, X):
     estimator = clone(estimator).set_params(device=device)
@@ -194,7 +203,7 @@ def test_a_device_that_torch_does_not_know_is_refused(device, estimator, X):
         estimator.fit(X, make_targets(estimator, X))
 
 
-@pytest.mark.parametrize("estimator", FIVE, ids=name_of)
+@pytest.mark.parametrize("estimator", ONE_EACH, ids=name_of)
 @pytest.mark.parametrize("device", ["cuda:99", torch.device("cuda", 99)], ids=str)
 def test_a_device_that_is_not_there_is_refused_with_those_that_are(device, estimator, X):
     estimator = clone(estimator).set_params(device=device)
@@ -226,7 +235,7 @@ def test_a_keyword_that_the_optimizer_does_not_have_is_named(estimator, X):
 
 
 @pytest.mark.parametrize("callbacks", [[42], ["EarlyStopping"], [("name", 42)], [dict]])
-@pytest.mark.parametrize("estimator", [FIVE[3], FIVE[2]], ids=name_of)
+@pytest.mark.parametrize("estimator", [ONE_EACH[3], ONE_EACH[2]], ids=name_of)
 def test_what_is_no_callback_is_refused(estimator, callbacks, X):
     estimator = clone(estimator).set_params(callbacks=callbacks)
 

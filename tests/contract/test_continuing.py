@@ -9,11 +9,21 @@ import numpy as np
 import pytest
 from sklearn.base import clone, is_classifier
 
-from sknets import LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor, Perceptron
+from sknets import (
+    CNNClassifier,
+    CNNRegressor,
+    LinearRegression,
+    LogisticRegression,
+    MLPClassifier,
+    MLPRegressor,
+    Perceptron,
+)
 from tests.contract._cases import (
     FEW_EPOCHS,
     STEPWISE,
+    add_noise,
     assert_same_bits,
+    draws_from_torch,
     make_rows,
     make_targets,
     name_of,
@@ -26,6 +36,7 @@ pytestmark = pytest.mark.filterwarnings(FEW_EPOCHS)
 # n_iter_no_change: fit must not end before its last epoch.
 ENDLESS = {"max_iter": 4, "tol": 0.0, "random_state": 0}
 NETWORK = {"batch_size": 16, "n_iter_no_change": 1000, "dropout": 0.3, **ENDLESS}
+PICTURES = {"batch_size": 16, "n_iter_no_change": 1000, "learning_rate": "constant", **ENDLESS}
 WALKS = [
     MLPClassifier((8, 6), **NETWORK),
     MLPClassifier((8,), solver="sgd", **NETWORK),
@@ -34,6 +45,9 @@ WALKS = [
     MLPClassifier((8,), solver="adamw", **{**NETWORK, "shuffle": False}),
     MLPRegressor(hidden_layer_sizes=(8, 6), **NETWORK),
     MLPRegressor(hidden_layer_sizes=(8,), solver="rmsprop", normalization="layer", residual=True, **NETWORK),
+    CNNClassifier(channels=(4, 4), hidden_layer_sizes=(8,), **{**PICTURES, "dropout": [0.0, 0.3, 0.3]}),
+    CNNClassifier(normalization="group", solver="sgd", channels=(4,), hidden_layer_sizes=(), **PICTURES),
+    CNNRegressor(draws_from_torch, augmentation=add_noise, **PICTURES),
     LinearRegression(solver="adam", batch_size=16, n_iter_no_change=1000, **ENDLESS),
     LinearRegression(solver="sgd", batch_size=16, n_iter_no_change=1000, **ENDLESS),
     LogisticRegression(solver="adam", batch_size=16, n_iter_no_change=1000, **ENDLESS),

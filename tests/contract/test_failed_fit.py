@@ -22,9 +22,9 @@ def with_nan(X):
 # Each fails later than the one before: in the checks of X, of X and y, of y, of the weights, of the validation rows.
 BAD_CALLS = {
     "NaN in other columns": (lambda X, y: ((with_nan(X[:, :3]), y), {}), "contains NaN"),
-    "three dimensions": (lambda X, y: ((X[:, :, None], y), {}), "dim 3"),
+    "five dimensions": (lambda X, y: ((X[:, :, None, None, None], y), {}), "dim 5|got 5 dimensions|got rows of shape"),
     "empty": (lambda X, y: ((X[:0], y[:0]), {}), r"0 sample\(s\)"),
-    "lengths": (lambda X, y: ((X[:, :2], y[:-1]), {}), "inconsistent numbers of samples"),
+    "lengths": (lambda X, y: ((X[:, :2], y[:-1]), {}), "expecting 4 features|inconsistent numbers of samples"),
     "object targets": (
         lambda X, y: ((X[:, :2], np.array([object()] * len(y))), {}),
         "expecting 4 features|Unknown label type|must be a string or a real number",

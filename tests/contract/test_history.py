@@ -9,12 +9,12 @@ from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.neural_network import MLPRegressor as TheirRegressor
 
 from sknets import LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor, Perceptron
-from tests.contract._cases import FEW_EPOCHS, FIVE, STEPWISE, make_rows, make_targets, name_of
+from tests.contract._cases import FEW_EPOCHS, ONE_EACH, STEPWISE, make_rows, make_targets, name_of
 
 pytestmark = pytest.mark.filterwarnings(FEW_EPOCHS)
 
 EVERY = [
-    *FIVE,
+    *ONE_EACH,
     *STEPWISE,
     MLPClassifier((8,), solver="lbfgs", max_iter=8, random_state=0),
     LinearRegression(penalty="l1"),

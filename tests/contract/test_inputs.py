@@ -13,12 +13,22 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sknets import LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor, Perceptron
+from sknets import (
+    CNNClassifier,
+    CNNRegressor,
+    LinearRegression,
+    LogisticRegression,
+    MLPClassifier,
+    MLPRegressor,
+    Perceptron,
+)
 from tests.contract._cases import (
     FEW_EPOCHS,
-    FIVE,
+    ONE_EACH,
+    SMALL_CNN,
     STEPWISE,
     assert_same_bits,
+    looks_at_pictures,
     make_rows,
     make_targets,
     name_of,
@@ -60,7 +70,7 @@ SPARSE = {
     for form in ("csr", "csc", "coo", "lil", "bsr")
 }
 EVERY = [
-    *FIVE,
+    *ONE_EACH,
     *STEPWISE,
     MLPClassifier((8,), solver="lbfgs", max_iter=5, random_state=0),
     LinearRegression(penalty="l1", alpha=0.1),
@@ -113,13 +123,14 @@ def test_other_number_types_are_what_they_are_in_double_precision(as_tensor, dty
     X = (np.abs(3 * X) if dtype != "bool" else X > 0).astype(dtype)
     held = torch.tensor(X) if as_tensor else X
     y = make_targets(estimator, X.astype(float))
+    # Of pictures in whole numbers all is computed in single precision unless the user says otherwise.
+    precision = {"precision": "float64"} if looks_at_pictures(estimator) else {}
     expected = clone(estimator).fit(X.astype(np.float64), y)
 
-    estimator.fit(held, y)
+    outputs = raw_outputs(estimator.set_params(**precision).fit(held, y), held)
 
-    np.testing.assert_allclose(
-        raw_outputs(estimator, held), raw_outputs(expected, X.astype(np.float64)), rtol=1e-9, atol=1e-12
-    )
+    tolerance = {"rtol": 1e-9, "atol": 1e-12} if outputs.dtype == np.float64 else {"rtol": 1e-6, "atol": 1e-6}
+    np.testing.assert_allclose(outputs, raw_outputs(expected, X.astype(np.float64)), **tolerance)
 
 
 def test_polars_frames_are_read_with_their_names(estimator, X):
@@ -199,6 +210,7 @@ SEVERAL_CLASSES = [
     MLPClassifier((8,), max_iter=50, random_state=0),
     MLPClassifier((8,), max_iter=50, early_stopping=True, random_state=0),
     LogisticRegression(solver="adam", max_iter=20, random_state=0),
+    CNNClassifier(**SMALL_CNN),
 ]
 
 
@@ -253,15 +265,26 @@ def test_labels_in_the_order_of_partial_fits_classes_do_not_matter(X):
     assert_same_bits(first, second)
 
 
+SEVERAL_LABELS = [MLPClassifier((8,), max_iter=5, random_state=0), CNNClassifier(**SMALL_CNN)]
+
+
 def indicator(X):
     return np.column_stack([X[:, 0] > 0, X[:, 1] + X[:, 2] > 0.3, X[:, 3] > 1]).astype(int)
 
 
-@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-def test_several_labels_are_learnt_at_once(solver, X):
+@pytest.mark.parametrize(
+    "clf",
+    [
+        MLPClassifier((20,), learning_rate_init=0.02, max_iter=200, random_state=0),
+        MLPClassifier((20,), solver="lbfgs", max_iter=200, random_state=0),
+        CNNClassifier(channels=(8,), hidden_layer_sizes=(16,), learning_rate_init=0.05, max_iter=60, random_state=0),
+    ],
+    ids=["adam", "lbfgs", "convolution"],
+)
+def test_several_labels_are_learnt_at_once(clf, X):
     Y = indicator(X)
 
-    clf = MLPClassifier((20,), solver=solver, learning_rate_init=0.02, max_iter=200, random_state=0).fit(X, Y)
+    clf = clone(clf).fit(X, Y)
 
     assert clf.classes_.tolist() == [0, 1, 2]
     assert clf.n_outputs_ == 3
@@ -274,15 +297,17 @@ def test_several_labels_are_learnt_at_once(solver, X):
 
 @pytest.mark.parametrize("form", [sparse.csr_array, sparse.csr_matrix, sparse.coo_array, sparse.csc_array])
 @pytest.mark.parametrize("parameters", [{}, {"early_stopping": True}, {"class_weight": "balanced"}])
-def test_a_sparse_indicator_gives_the_model_of_a_dense_one(parameters, form, X):
-    clf = MLPClassifier((8,), max_iter=5, random_state=0, **parameters)
+@pytest.mark.parametrize("clf", SEVERAL_LABELS, ids=name_of)
+def test_a_sparse_indicator_gives_the_model_of_a_dense_one(clf, parameters, form, X):
+    clf = clone(clf).set_params(**parameters)
     Y = indicator(X)
 
     assert_same_bits(clone(clf).fit(X, form(Y)), clone(clf).fit(X, Y))
 
 
-def test_a_sparse_indicator_comes_out_sparse_as_in_scikit_learn(X):
-    clf = MLPClassifier((8,), max_iter=5, random_state=0).fit(X, sparse.csr_array(indicator(X)))
+@pytest.mark.parametrize("clf", SEVERAL_LABELS, ids=name_of)
+def test_a_sparse_indicator_comes_out_sparse_as_in_scikit_learn(clf, X):
+    clf = clone(clf).fit(X, sparse.csr_array(indicator(X)))
 
     predictions = clf.predict(X)
 
@@ -291,26 +316,27 @@ def test_a_sparse_indicator_comes_out_sparse_as_in_scikit_learn(X):
 
 
 @pytest.mark.parametrize("container", [np.ndarray.tolist, pd.DataFrame, torch.tensor, lambda Y: Y.astype(bool)])
-def test_the_container_of_an_indicator_does_not_change_the_model(container, X):
-    clf = MLPClassifier((8,), max_iter=5, random_state=0)
+@pytest.mark.parametrize("clf", SEVERAL_LABELS, ids=name_of)
+def test_the_container_of_an_indicator_does_not_change_the_model(clf, container, X):
     Y = indicator(X)
 
     assert_same_bits(clone(clf).fit(X, container(Y)), clone(clf).fit(X, Y))
 
 
-def test_the_score_of_several_labels_is_that_of_rows_without_a_mistake(X):
-    clf = MLPClassifier((8,), max_iter=20, random_state=0)
+@pytest.mark.parametrize("clf", SEVERAL_LABELS, ids=name_of)
+def test_the_score_of_several_labels_is_that_of_rows_without_a_mistake(clf, X):
     Y = indicator(X)
 
-    clf.fit(X, Y)
+    clf = clone(clf).set_params(max_iter=20).fit(X, Y)
 
     assert clf.score(X, Y) == (clf.predict(X) == Y).all(axis=1).mean()
 
 
-def test_partial_fit_takes_several_labels(X):
+@pytest.mark.parametrize("clf", SEVERAL_LABELS, ids=name_of)
+def test_partial_fit_takes_several_labels(clf, X):
     Y = indicator(X)
 
-    clf = MLPClassifier((8,), random_state=0).partial_fit(X, Y, classes=[0, 1, 2]).partial_fit(X, Y)
+    clf = clone(clf).partial_fit(X, Y, classes=[0, 1, 2]).partial_fit(X, Y)
 
     assert clf.predict(X).shape == Y.shape
 
@@ -323,6 +349,7 @@ def test_partial_fit_takes_several_labels(X):
         LinearRegression(solver="adam", max_iter=300),
         MLPRegressor(hidden_layer_sizes=(20,), learning_rate_init=0.02, max_iter=200, random_state=0),
         MLPRegressor(hidden_layer_sizes=(20,), solver="lbfgs", max_iter=200, random_state=0),
+        CNNRegressor(channels=(8,), hidden_layer_sizes=(16,), learning_rate_init=0.05, max_iter=60, random_state=0),
     ],
     ids=name_of,
 )
@@ -359,10 +386,12 @@ def test_numbers_come_out_in_the_dtype_of_new_X_not_of_training(estimator, X):
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.float16])
-def test_whole_numbers_come_out_in_double_precision(dtype, estimator, X):
+def test_whole_numbers_come_out_in_double_precision_and_of_pictures_in_single(dtype, estimator, X):
     held = np.abs(3 * X).astype(dtype)
 
-    assert raw_outputs(estimator.fit(held, make_targets(estimator, X)), held).dtype == np.float64
+    outputs = raw_outputs(estimator.fit(held, make_targets(estimator, X)), held)
+
+    assert outputs.dtype == (np.float32 if looks_at_pictures(estimator) else np.float64)
 
 
 def test_single_precision_computes_in_single_precision(estimator, X):
@@ -446,15 +475,18 @@ def test_a_pipeline_of_frames_keeps_the_names(library, estimator, X):
 
 
 @pytest.mark.filterwarnings("ignore:Got `batch_size` less than 1 or larger than sample size")
-@pytest.mark.parametrize("estimator", [e for e in FIVE + STEPWISE if not is_classifier(e)], ids=name_of)
+@pytest.mark.parametrize("estimator", [e for e in ONE_EACH + STEPWISE if not is_classifier(e)], ids=name_of)
 def test_one_row_of_numbers_is_enough(estimator):
-    reg = clone(estimator).fit([[1.0, 2.0]], [3.0])
+    # Batch normalization, their default, has nothing to learn from one.
+    parameters = {"normalization": "layer"} if looks_at_pictures(estimator) else {}
+
+    reg = clone(estimator).set_params(**parameters).fit([[1.0, 2.0]], [3.0])
 
     assert np.isfinite(reg.predict([[1.0, 2.0], [5.0, 5.0]])).all()
 
 
 @pytest.mark.filterwarnings("ignore:Got `batch_size` less than 1 or larger than sample size")
-@pytest.mark.parametrize("estimator", [e for e in FIVE + STEPWISE if is_classifier(e)], ids=name_of)
+@pytest.mark.parametrize("estimator", [e for e in ONE_EACH + STEPWISE if is_classifier(e)], ids=name_of)
 def test_two_rows_of_two_classes_are_enough(estimator):
     clf = clone(estimator).set_params(max_iter=200).fit([[-1.0], [1.0]], ["low", "high"])
 
@@ -497,6 +529,7 @@ def test_a_constant_column_does_no_harm(estimator, X):
         pytest.param(Perceptron(), marks=pytest.mark.slow),
         MLPClassifier((8,), random_state=0),
         MLPClassifier((8,), early_stopping=True, random_state=0),
+        CNNClassifier(**SMALL_CNN),
     ],
     ids=name_of,
 )

@@ -14,11 +14,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
 
 from sknets import LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor, Perceptron
-from tests.contract._cases import FEW_EPOCHS, FIVE, STEPWISE, assert_same_bits, make_targets, name_of, raw_outputs
+from tests.contract._cases import FEW_EPOCHS, ONE_EACH, STEPWISE, assert_same_bits, make_targets, name_of, raw_outputs
 
 pytestmark = pytest.mark.filterwarnings(FEW_EPOCHS)
 
-EVERY = [*FIVE, *STEPWISE, MLPClassifier((4,), solver="lbfgs", max_iter=4, random_state=0)]
+EVERY = [*ONE_EACH, *STEPWISE, MLPClassifier((4,), solver="lbfgs", max_iter=4, random_state=0)]
 
 
 def through_joblib(estimator):
@@ -125,7 +125,7 @@ def test_notebooks_show_a_card(estimator, X):
 
 
 def test_scikit_learn_knows_which_are_classifiers_and_which_regressors():
-    kinds = {type(e).__name__: (is_classifier(e), is_regressor(e), is_classifier(make_pipeline(e))) for e in FIVE}
+    kinds = {type(e).__name__: (is_classifier(e), is_regressor(e), is_classifier(make_pipeline(e))) for e in ONE_EACH}
 
     assert kinds == {
         "LinearRegression": (False, True, False),
@@ -133,6 +133,8 @@ def test_scikit_learn_knows_which_are_classifiers_and_which_regressors():
         "Perceptron": (True, False, True),
         "MLPClassifier": (True, False, True),
         "MLPRegressor": (False, True, False),
+        "CNNClassifier": (True, False, True),
+        "CNNRegressor": (False, True, False),
     }
 
 

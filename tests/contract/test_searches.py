@@ -35,20 +35,38 @@ from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOut
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from sknets import LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor, Perceptron
+from sknets import (
+    CNNClassifier,
+    CNNRegressor,
+    LinearRegression,
+    LogisticRegression,
+    MLPClassifier,
+    MLPRegressor,
+    Perceptron,
+)
 from tests.contract._cases import FEW_EPOCHS, make_rows, make_targets, name_of
 
 pytestmark = pytest.mark.filterwarnings(FEW_EPOCHS)
 
+# Without a pool: each of four columns matters.
+FOUR_PIXELS = {
+    "channels": (8,),
+    "pool": None,
+    "hidden_layer_sizes": (),
+    "learning_rate_init": 0.1,
+    "random_state": 0,
+}
 CLASSIFIERS = [
     LogisticRegression(),
     Perceptron(random_state=0),
     MLPClassifier((8,), learning_rate_init=0.05, max_iter=15, random_state=0),
+    CNNClassifier(**FOUR_PIXELS, max_iter=10),
 ]
-WITH_PROBABILITIES = [CLASSIFIERS[0], CLASSIFIERS[2]]
+WITH_PROBABILITIES = [CLASSIFIERS[0], *CLASSIFIERS[2:]]
 REGRESSORS = [
     LinearRegression(),
     MLPRegressor(hidden_layer_sizes=(8,), learning_rate_init=0.1, max_iter=50, random_state=0),
+    CNNRegressor(**FOUR_PIXELS, max_iter=30),
 ]
 EVERY = [*CLASSIFIERS, *REGRESSORS]
 
@@ -168,7 +186,12 @@ def test_learning_curves_grow(estimator, frame, labels, numbers):
 
 @pytest.mark.parametrize(
     "estimator",
-    [MLPClassifier((4,), random_state=0), LogisticRegression(solver="adam", random_state=0), Perceptron()],
+    [
+        MLPClassifier((4,), random_state=0),
+        LogisticRegression(solver="adam", random_state=0),
+        Perceptron(),
+        CLASSIFIERS[3],
+    ],
     ids=name_of,
 )
 def test_learning_curves_may_exploit_incremental_learning(estimator, frame, labels):

@@ -12,8 +12,25 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import KFold, cross_validate
 from sklearn.utils import check_random_state
 
-from sknets import LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor, Perceptron
-from tests.contract._cases import FEW_EPOCHS, assert_same_bits, make_rows, make_targets, name_of, weights_of
+from sknets import (
+    CNNClassifier,
+    CNNRegressor,
+    LinearRegression,
+    LogisticRegression,
+    MLPClassifier,
+    MLPRegressor,
+    Perceptron,
+)
+from tests.contract._cases import (
+    FEW_EPOCHS,
+    add_noise,
+    assert_same_bits,
+    draws_from_torch,
+    make_rows,
+    make_targets,
+    name_of,
+    weights_of,
+)
 
 pytestmark = pytest.mark.filterwarnings(FEW_EPOCHS)
 
@@ -26,6 +43,10 @@ RANDOM = [
     MLPClassifier((16,), solver="sgd", normalization="batch", dropout=[0.5], batch_size=8, max_iter=6),
     MLPRegressor(hidden_layer_sizes=(16, 8), batch_size=8, dropout=0.3, early_stopping=True, max_iter=6),
     MLPClassifier((16,), solver="lbfgs", dropout=0.2, max_iter=6),
+    CNNClassifier(
+        channels=(4,), hidden_layer_sizes=(8,), dropout=[0.3, 0.3], batch_size=8, early_stopping=True, max_iter=4
+    ),
+    CNNRegressor(draws_from_torch, augmentation=add_noise, batch_size=16, max_iter=4),
 ]
 
 

@@ -8,8 +8,25 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
-from sknets import LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor, Perceptron
-from tests.contract._cases import FEW_EPOCHS, FIVE, assert_same_bits, make_rows, make_targets, name_of, raw_outputs
+from sknets import (
+    CNNClassifier,
+    CNNRegressor,
+    LinearRegression,
+    LogisticRegression,
+    MLPClassifier,
+    MLPRegressor,
+    Perceptron,
+)
+from tests.contract._cases import (
+    FEW_EPOCHS,
+    ONE_EACH,
+    STEPWISE_CNN,
+    assert_same_bits,
+    make_rows,
+    make_targets,
+    name_of,
+    raw_outputs,
+)
 
 pytestmark = pytest.mark.filterwarnings(FEW_EPOCHS)
 
@@ -17,12 +34,14 @@ NETWORKS = [
     MLPClassifier((16,), learning_rate_init=0.05, batch_size=16, max_iter=12, random_state=0),
     MLPRegressor(hidden_layer_sizes=(16,), learning_rate_init=0.05, batch_size=16, max_iter=12, random_state=0),
     MLPRegressor("poisson", hidden_layer_sizes=(16,), learning_rate_init=0.05, max_iter=12, random_state=0),
+    CNNClassifier(**{**STEPWISE_CNN, "learning_rate_init": 0.05, "max_iter": 12}),
+    CNNRegressor(**{**STEPWISE_CNN, "learning_rate_init": 0.05, "max_iter": 12, "loss": "huber"}),
     LogisticRegression(solver="sgd", learning_rate_init=0.5, batch_size=16, max_iter=12, random_state=0),
     LinearRegression(solver="adam", learning_rate_init=0.3, batch_size=16, max_iter=12, random_state=0),
     Perceptron(max_iter=12, random_state=0),
 ]
 EVERY = [
-    *FIVE,
+    *ONE_EACH,
     *NETWORKS,
     MLPClassifier((8,), solver="lbfgs", max_iter=8, random_state=0),
     LinearRegression(penalty="l1"),

@@ -5,10 +5,19 @@ import pytest
 from sklearn.base import clone, is_classifier
 from sklearn.utils.class_weight import compute_sample_weight
 
-from sknets import LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor, Perceptron
+from sknets import (
+    CNNClassifier,
+    CNNRegressor,
+    LinearRegression,
+    LogisticRegression,
+    MLPClassifier,
+    MLPRegressor,
+    Perceptron,
+)
 from tests.contract._cases import (
     FEW_EPOCHS,
-    FIVE,
+    ONE_EACH,
+    SMALL_CNN,
     STEPWISE,
     assert_same_bits,
     make_targets,
@@ -22,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings(FEW_EPOCHS)
 # Where all rows are one batch, the equivalence is exact mathematics; how far rounding may carry it depends on how
 # long the walk is.
 FULL_BATCH = [
-    *FIVE,
+    *ONE_EACH,
     LinearRegression(penalty="l2"),
     LinearRegression(penalty="l1", alpha=0.05),
     LinearRegression(solver="sgd", max_iter=20),
@@ -30,6 +39,10 @@ FULL_BATCH = [
     LogisticRegression(solver="adam", max_iter=20),
     Perceptron(penalty="l2", shuffle=False),
     MLPClassifier((8,), solver="lbfgs", alpha=0.1, max_iter=10, random_state=0),
+    MLPClassifier((8,), normalization="batch", max_iter=5, random_state=0),
+    MLPRegressor(hidden_layer_sizes=(8,), solver="lbfgs", normalization="batch", max_iter=5, random_state=0),
+    CNNClassifier(**SMALL_CNN, solver="lbfgs"),
+    CNNRegressor("residual", solver="sgd", alpha=1.0, l1=0.1, max_iter=2, random_state=0),
     MLPClassifier((8,), solver="sgd", alpha=1.0, l1=0.1, max_iter=5, random_state=0),
     MLPRegressor(hidden_layer_sizes=(8,), alpha=1.0, max_iter=5, random_state=0),
     MLPRegressor("poisson", hidden_layer_sizes=(8,), solver="lbfgs", max_iter=5, random_state=0),
@@ -48,7 +61,9 @@ def targets_of(estimator, X):
 
 @pytest.mark.parametrize("estimator", FULL_BATCH, ids=name_of)
 def test_a_weight_of_two_is_a_repeated_row(estimator, X, rng):
-    estimator, y = clone(estimator), targets_of(estimator, X)
+    # Repeated they are 60 rows at most, less than anybody's batch.
+    X = X[:20]
+    y = targets_of(estimator, X)
     counts = rng.integers(1, 4, len(X))
 
     repeated = clone(estimator).fit(X.repeat(counts, axis=0), y.repeat(counts))
@@ -173,10 +188,12 @@ def test_class_weights_in_partial_fit_may_name_a_class_that_has_not_come_yet(cla
     assert clf.predict(X).shape == y.shape
 
 
-def test_class_weights_of_several_labels_are_a_list(X):
+@pytest.mark.parametrize(
+    "clf", [MLPClassifier((8,), max_iter=5, random_state=0), CNNClassifier(**SMALL_CNN)], ids=name_of
+)
+def test_class_weights_of_several_labels_are_a_list(clf, X):
     Y = np.column_stack([X[:, 0] > 0, X[:, 1] > 1]).astype(int)
     class_weight = [{0: 1.0, 1: 5.0}, {0: 1.0, 1: 2.0}]
-    clf = MLPClassifier((8,), max_iter=5, random_state=0)
 
     by_class = clone(clf).set_params(class_weight=class_weight).fit(X, Y)
 

@@ -121,3 +121,75 @@ def test_normalization_layers_do_not_change_what_the_dense_layers_draw():
 
     for one, other in zip(dense_layers(plain), dense_layers(normalized), strict=True):
         assert torch.equal(one.weight, other.weight)
+
+
+def filters(n_inputs, n_outputs, side, name, seed=0):
+    layer = torch.nn.Conv2d(n_inputs, n_outputs, side).double()
+    return initialise(torch.nn.Sequential(layer), name, np.random.RandomState(seed))[0]
+
+
+@pytest.mark.parametrize(("n_inputs", "n_outputs", "side"), [(1, 400, 5), (30, 40, 3), (200, 100, 1)])
+def test_hes_filters_keep_the_spread_behind_a_rectifier(n_inputs, n_outputs, side):
+    layer = filters(n_inputs, n_outputs, side, "he")
+
+    weights = layer.weight.detach().numpy()
+    assert weights.std() == pytest.approx(np.sqrt(2 / (n_inputs * side**2)), rel=0.03)
+    assert abs(weights.mean()) < 0.03 * weights.std()
+    # Normal numbers, unlike those of an interval, lie beyond two standard deviations once in 22 times.
+    assert (np.abs(weights) > 2 * weights.std()).mean() == pytest.approx(0.0455, abs=0.01)
+    assert not layer.bias.detach().any()
+
+
+@pytest.mark.parametrize(("name", "factor"), [("glorot", 6.0), ("glorot_logistic", 2.0)])
+@pytest.mark.parametrize(("n_inputs", "n_outputs", "side"), [(1, 300, 5), (30, 40, 3), (100, 100, 1)])
+def test_glorots_filters_fill_the_interval_of_what_they_read_and_who_reads_them(
+    n_inputs, n_outputs, side, name, factor
+):
+    layer = filters(n_inputs, n_outputs, side, name)
+
+    weights = layer.weight.detach().numpy()
+    bound = np.sqrt(factor / (n_inputs * side**2 + n_outputs * side**2))
+    assert bound * 0.99 < np.abs(weights).max() <= bound
+    assert weights.var() == pytest.approx(bound**2 / 3, rel=0.03)
+    assert np.abs(layer.bias.detach().numpy()).max() <= bound
+
+
+def test_filters_of_one_pixel_start_as_a_dense_layer_does():
+    dense = torch.nn.Sequential(torch.nn.Linear(7, 5).double())
+
+    for name in ("glorot", "glorot_logistic", "zeros"):
+        (dense_layer,) = initialise(dense, name, np.random.RandomState(0))
+        layer = filters(7, 5, 1, name)
+        assert torch.equal(layer.weight.flatten(1), dense_layer.weight)
+        assert torch.equal(layer.bias, dense_layer.bias)
+
+
+def test_hes_dense_layers_keep_the_spread_behind_a_rectifier_too():
+    layer = initialise(torch.nn.Sequential(torch.nn.Linear(300, 200).double()), "he", np.random.RandomState(0))[0]
+
+    assert float(layer.weight.detach().std()) == pytest.approx(np.sqrt(2 / 300), rel=0.03)
+    assert not layer.bias.detach().any()
+
+
+@pytest.mark.parametrize("name", sorted(INITIALISERS))
+def test_filters_without_bias_are_initialised(name):
+    layer = torch.nn.Conv2d(3, 4, 3, bias=False).double()
+
+    initialise(torch.nn.Sequential(layer), name, np.random.RandomState(0))
+
+    assert torch.isfinite(layer.weight).all()
+
+
+def test_the_spread_of_what_passes_through_rectified_filters_neither_grows_nor_shrinks(rng):
+    layers = [part for _ in range(6) for part in (torch.nn.Conv2d(32, 32, 3, padding=1), torch.nn.ReLU())]
+    network = initialise(torch.nn.Sequential(*layers).double(), "he", np.random.RandomState(0))
+
+    with torch.no_grad():
+        maps = network[0](torch.from_numpy(rng.normal(size=(4, 32, 24, 24))))
+        spread = [float(maps.square().mean())]
+        for layer in network[1:]:
+            maps = layer(maps)
+            spread.append(float(maps.square().mean()))
+
+    # Margins of zeros take something away at the edge.
+    assert 0.3 < spread[-2] / spread[0] < 3

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network._stochastic_optimizers import SGDOptimizer
 
 from sknets import MLPClassifier, MLPRegressor
@@ -242,3 +243,60 @@ def test_a_new_schedule_is_one_that_says_its_rate():
             return self.initial_rate / 2 ** math.floor(progress)
 
     assert Halving(1.0, 5).rate_at(2.9) == 0.25
+
+
+# -------------------------------------------------------------------------------------------- schedules with an end
+
+
+def test_schedules_with_an_end_are_those_that_run_down_towards_it():
+    # Over a training of another length they take another course; the others depend on what happened so far.
+    moves = {name: [SCHEDULES[name](RATE, n).rate_at(5) for n in (6, 60)] for name in SCHEDULES}
+
+    assert {name for name, schedule in SCHEDULES.items() if schedule.has_end} == {"cosine", "onecycle", "step"}
+    assert {name for name, (short, long) in moves.items() if short != long} == {"cosine", "onecycle", "step"}
+
+
+@pytest.mark.parametrize("learning_rate", ["cosine", "onecycle", "step"])
+def test_single_passes_have_no_end_to_run_down_to(learning_rate, table):
+    parameters = {"learning_rate_init": 0.01, "max_iter": 3, "random_state": 0}
+    clf = MLPClassifier((3,), learning_rate=learning_rate, **parameters)
+    constant = MLPClassifier((3,), **parameters)
+
+    for _ in range(5):
+        clf.partial_fit(*table, classes=[0, 1])
+        constant.partial_fit(*table, classes=[0, 1])
+
+    assert logged_rates(clf) == [0.01] * 5
+    np.testing.assert_array_equal(clf.coefs_[0], constant.coefs_[0])
+
+
+@pytest.mark.parametrize("learning_rate", ["cosine", "onecycle", "step"])
+def test_single_passes_after_a_fit_go_on_at_the_rate_that_was_asked_for(learning_rate, table):
+    clf = MLPClassifier((3,), learning_rate=learning_rate, learning_rate_init=0.01, max_iter=3, random_state=0)
+
+    clf.fit(*table).partial_fit(*table).partial_fit(*table)
+
+    assert logged_rates(clf)[-2:] == [0.01, 0.01]
+
+
+@pytest.mark.parametrize("learning_rate", ["cosine", "onecycle", "step"])
+def test_a_training_that_reached_its_end_as_meant_warns_of_nothing(learning_rate, table):
+    clf = MLPClassifier((3,), learning_rate=learning_rate, max_iter=3, tol=0, random_state=0).fit(*table)
+
+    assert clf.n_iter_ == 3
+
+
+@pytest.mark.parametrize("learning_rate", ["constant", "invscaling", "adaptive", "plateau"])
+def test_a_training_that_would_have_gone_on_warns_that_it_did_not(learning_rate, table):
+    clf = MLPClassifier((3,), learning_rate=learning_rate, max_iter=3, tol=0, random_state=0)
+
+    with pytest.warns(ConvergenceWarning, match=r"Maximum iterations \(3\) reached"):
+        clf.fit(*table)
+
+
+def test_a_warm_start_begins_the_cosine_anew(table):
+    clf = MLPClassifier((3,), learning_rate="cosine", learning_rate_init=RATE, max_iter=2, warm_start=True)
+
+    clf.fit(*table).fit(*table)
+
+    np.testing.assert_allclose(logged_rates(clf), [RATE, RATE / 2] * 2)
