@@ -297,8 +297,9 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         n_rows, batch_size = len(rows.targets), getattr(self, "batch_size", "auto")
         if net.has_batch_normalization and (n_rows == 1 or batch_size == 1):
             raise ValueError(
-                "normalization='batch' needs at least two rows in a batch to train on, and so do backbones that have it; "
-                f"got n_samples = {n_rows} and batch_size={batch_size!r}. Use more rows, normalization='layer', or None."
+                "normalization='batch' needs at least two rows in a batch to train on, and so does a backbone that has "
+                f"it; got n_samples = {n_rows} and batch_size={batch_size!r}. Use more rows, normalization='layer', or "
+                "None."
             )
 
     def _fitted_attributes(self, net: InMemoryNet) -> dict[str, Any]:
