@@ -4,7 +4,9 @@ import argparse
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from functools import partial
 from typing import Any
 
 from benchmarks import accuracy, birds, fashion_images, fit, image_steps, logistic, mnist_images, small_calls
@@ -62,10 +64,10 @@ def parse_arguments() -> argparse.Namespace:
 
 def run_suite(name: str, is_quick: bool) -> dict[str, Any]:
     suite = SUITES[name]
-    start, results = time.perf_counter(), []
-    for case in suite.cases(is_quick):
-        print(f"{name}: {', '.join(f'{key} {value}' for key, value in case.items())}", flush=True)
-        results.append(measure_elsewhere(suite.__name__, case))
+    start = time.perf_counter()
+    n_workers = os.cpu_count() or 1 if getattr(suite, "MAY_RUN_SIDE_BY_SIDE", False) else 1
+    with ThreadPoolExecutor(n_workers) as pool:
+        results = list(pool.map(partial(measure_case, name), suite.cases(is_quick)))
     return {
         "date": date.today().isoformat(),
         "command": f"python -m benchmarks {name}{' --quick' if is_quick else ''}",
@@ -73,6 +75,11 @@ def run_suite(name: str, is_quick: bool) -> dict[str, Any]:
         "machine": describe_machine(),
         "cases": results,
     }
+
+
+def measure_case(name: str, case: dict[str, Any]) -> dict[str, Any]:
+    print(f"{name}: {', '.join(f'{key} {value}' for key, value in case.items())}", flush=True)
+    return measure_elsewhere(SUITES[name].__name__, case)
 
 
 def read_results() -> dict[str, dict[str, Any]]:

@@ -183,8 +183,8 @@ def _step_section(results: list[dict[str, Any]]) -> str:
         f"`CNNClassifier()` on 28 x 28 images, float32: milliseconds a step, whole fits of {results[0]['steps']} "
         f"steps, median of {results[0]['n_runs']} alternating runs. sknets starts from bytes, checks them and "
         "learns their mean; the torch loop has the same layers, fused Adam, channels last, and images that were scaled "
-        "before. Each fit of sknets also finds its network's work and keeps copies of its weights, which such short fits feel.\n\n"
-        + table(["batch", "threads", "sknets", "torch", "ratio"], lines)
+        "before. Each fit of sknets also finds its network's work and keeps copies of its weights, which such short "
+        "fits feel.\n\n" + table(["batch", "threads", "sknets", "torch", "ratio"], lines)
     )
 
 

@@ -60,7 +60,7 @@ class CNNRegressor(BaseCNN, BaseNetworkRegressor):
         "auto" is 64, or all rows if there are fewer.
     learning_rate : str, default="cosine"
         "cosine" brings the rate to zero at ``max_iter``; ``partial_fit``, which has no end, keeps it constant.
-    learning_rate_init : float, default=1e-3
+    learning_rate_init : float, default=3e-3
     power_t : float, default=0.5
     max_iter : int, default=20
         Most epochs.
@@ -161,7 +161,7 @@ class CNNRegressor(BaseCNN, BaseNetworkRegressor):
         alpha=1e-4,
         batch_size="auto",
         learning_rate="cosine",
-        learning_rate_init=1e-3,
+        learning_rate_init=3e-3,
         power_t=0.5,
         max_iter=20,
         shuffle=True,
