@@ -35,7 +35,7 @@ def test_by_default_the_rate_runs_down_a_cosine_without_a_warning(Network, pictu
     network = Network(**{**SMALL, "max_iter": 4}).fit(X, y)
 
     rates = [row["learning_rate"] for row in network.history_]
-    np.testing.assert_allclose(rates, [1e-3 * (1 + np.cos(np.pi * epoch / 4)) / 2 for epoch in range(4)])
+    np.testing.assert_allclose(rates, [3e-3 * (1 + np.cos(np.pi * epoch / 4)) / 2 for epoch in range(4)])
     assert network.n_iter_ == 4
 
 
@@ -53,7 +53,7 @@ def test_partial_fit_keeps_the_rate_constant(pictures):
         default.partial_fit(X, y, classes=[0, 1])
         constant.partial_fit(X, y, classes=[0, 1])
 
-    assert [row["learning_rate"] for row in default.history_] == [1e-3] * 5
+    assert [row["learning_rate"] for row in default.history_] == [3e-3] * 5
     assert_same_bits(default, constant)
 
 
