@@ -1,6 +1,7 @@
 """A training step of a convolutional network beside a plain torch loop; half precision; memory of what is on disk."""
 
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import nn
 from torch.nn import functional
 
 import sknets
 from benchmarks.page import table, within
 from benchmarks.timing import THREADS, alternate, paired_ratio
+from sknets.datasets import ImageFiles
 
 TITLE = "A step of a convolutional network"
 N_RUNS = 9
@@ -31,8 +34,12 @@ def cases(is_quick: bool) -> list[dict[str, Any]]:
     steps_cases = [
         {"what": "step", "batch_size": size, "threads": threads, **common} for size in batches for threads in THREADS
     ]
-    sizes = [1_000, 2_000] if is_quick else [10_000, 40_000, 160_000]
-    memory = [{"what": "memory", "n_images": n_images, "threads": 1} for n_images in sizes]
+    mapped, files = ([1_000, 2_000], [100]) if is_quick else ([10_000, 40_000, 160_000], [1_000, 4_000, 16_000])
+    memory = [
+        {"what": "memory", "kind": kind, "n_images": n_images, "threads": 1}
+        for kind, sizes in (("memmap", mapped), ("folder", files))
+        for n_images in sizes
+    ]
     return [*steps_cases, {"what": "precision", "batch_size": 128, "threads": 1, **common}, *memory]
 
 
@@ -62,34 +69,51 @@ def measure_precision(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def measure_memory(case: dict[str, Any]) -> dict[str, Any]:
-    """Fit one epoch over images in a mapped file and report the peak of the memory that is the process's own."""
+    """Fit one epoch over images on disk and report the peak of the memory that is the process's own."""
     rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, case["n_images"])
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "images.npy"
-        shape = (case["n_images"], 32, 32, 3)
-        file = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-        for start in range(0, len(file), 10_000):
-            file[start : start + 10_000] = rng.integers(0, 256, file[start : start + 10_000].shape, dtype=np.uint8)
-        file.flush()
-        del file
-        images = np.load(path, mmap_mode="r")
-        labels = rng.integers(0, 2, len(images))
+        write = {"memmap": _write_memmap, "folder": _write_folder}[case["kind"]]
+        images = write(Path(folder), labels, rng)
+        size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
         model = sknets.CNNClassifier(channels=(4,), hidden_layer_sizes=(8,), max_iter=1, random_state=0, device="cpu")
-        model.fit(images[:256], labels[:256])
+        model.fit(images[:64], labels[:64])
         before = _own_memory()
         start = time.perf_counter()
         with _PeakMemory() as peak:
             model.fit(images, labels)
         seconds = time.perf_counter() - start
-        return {"file_mb": path.stat().st_size / 2**20, "peak_mb": peak.value - before, "seconds": seconds}
+    decoded = case["n_images"] * 32 * 32 * 3
+    return {
+        "file_mb": size / 2**20,
+        "decoded_mb": decoded / 2**20,
+        "peak_mb": peak.value - before,
+        "seconds": seconds,
+    }
+
+
+def _write_memmap(folder: Path, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    path = folder / "images.npy"
+    file = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(labels), 32, 32, 3))
+    for start in range(0, len(file), 10_000):
+        file[start : start + 10_000] = rng.integers(0, 256, file[start : start + 10_000].shape, dtype=np.uint8)
+    file.flush()
+    return np.load(path, mmap_mode="r")
+
+
+def _write_folder(folder: Path, labels: np.ndarray, rng: np.random.Generator) -> Any:
+    for name in "01":
+        (folder / name).mkdir()
+    paths = [folder / str(label) / f"{row:06d}.png" for row, label in enumerate(labels)]
+    for path in paths:
+        Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path)
+    return ImageFiles(paths, size=(32, 32))
 
 
 class _PeakMemory:
     """The largest anonymous memory of the process while the block runs, sampled by a thread."""
 
     def __enter__(self) -> "_PeakMemory":
-        import threading
-
         self.value = _own_memory()
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._watch)
@@ -205,11 +229,17 @@ def _precision_section(case: dict[str, Any]) -> str:
 
 def _memory_section(results: list[dict[str, Any]]) -> str:
     lines = [
-        [f"{case['n_images']}", f"{case['file_mb']:.0f}", f"{case['peak_mb']:.1f}", f"{case['seconds']:.1f}"]
+        [
+            {"memmap": "`numpy.memmap`", "folder": "PNG files, read lazily"}[case["kind"]],
+            f"{case['n_images']}",
+            f"{case['decoded_mb']:.0f}",
+            f"{case['peak_mb']:.1f}",
+            f"{case['seconds']:.1f}",
+        ]
         for case in results
     ]
     return (
-        "One epoch over 32 x 32 colour images in a `numpy.memmap`: memory of the process itself at its peak, beyond "
-        "what it had before (pages of the mapped file are the system's, which takes them back when it needs them).\n\n"
-        + table(["images", "file, MiB", "peak, MiB", "seconds"], lines)
+        "One epoch over 32 x 32 colour images on disk: memory of the process itself at its peak, beyond what it had "
+        "before (pages of a mapped file are the system's, which takes them back when it needs them).\n\n"
+        + table(["images on disk", "number", "decoded, MiB", "peak, MiB", "seconds"], lines)
     )

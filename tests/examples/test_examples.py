@@ -25,7 +25,7 @@ SLOW = {"demo.py"}
 WORDS_WITH_DATA = {
     "plot_three_networks_on_clothes.py": ["linear", "perceptron", "convolutional", "takes the test score from"],
     "plot_lenet5_on_digits.py": ["LeNet-5, Adam", "dropout on", "dropout forgotten", "LeNet-5 reads"],
-    "plot_shifted_birds.py": ["1,574,402", "score by shift", "Two pixels change"],
+    "plot_shifted_birds.py": ["1,574,402", "score by shift", "Two pixels cost"],
     "plot_flowers_by_transfer.py": ["from nothing", "ResNet-18, frozen", "recognises"],
 }
 NEEDED = {
