@@ -54,7 +54,7 @@ print(table.to_string(float_format="{:.3f}".format))
 
 # %% The picture: how often each kind of clothes is taken for which
 
-figure, axes = plt.subplots(1, 3, figsize=(15, 6.6), layout="constrained", sharey=True)
+figure, axes = plt.subplots(1, 3, figsize=(15, 6.1), layout="constrained", sharey=True)
 for ax, (name, model) in zip(axes, models.items(), strict=True):
     ConfusionMatrixDisplay.from_predictions(
         names[y_test],

@@ -34,6 +34,13 @@ def channel_statistics(
     mean, scale : ndarray of shape (n_channels,)
         A channel that is constant has the scale 1.
     """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _merge_blocks(X, layout, weights)
+
+
+def _merge_blocks(
+    X: Any, layout: ImageLayout, weights: NDArray[Any] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     rows = _rows_to_read(X)
     if weights is not None:
         # A block without any weight has no mean.

@@ -179,7 +179,11 @@ def _infer_channels(shape: Sequence[int]) -> ImageLayout:
     raise ValueError(
         f"The layout of X, of shape {tuple(shape)}, is ambiguous: {why} could be the channels, of which there are at "
         f"most {max(CHANNEL_COUNTS)}. Say which: image_shape={(first, middle, last)} for channels first, "
-        f"image_shape={(last, first, middle)} for channels last."
+        + (
+            f"image_shape={(last, first, middle)} for channels last."
+            if (first, middle, last) != (last, first, middle)
+            else "and the same with X.transpose(0, 3, 1, 2) in place of X for channels last."
+        )
     )
 
 

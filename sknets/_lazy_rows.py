@@ -41,6 +41,11 @@ class LazyRows(ABC):
         """Return one row as an array for an integer, and lazy rows for a slice, a mask or a list of integers."""
         # scikit-learn indexes with X[rows, ...].
         rows = key[0] if isinstance(key, tuple) and len(key) == 2 and key[1] is Ellipsis else key
+        if rows is None or isinstance(rows, tuple | bool) or (not isinstance(rows, slice) and np.ndim(rows) > 1):
+            raise IndexError(
+                "Rows on disk are taken by an integer, a slice, a mask or a list of integers, and only whole; got "
+                f"{key!r}. numpy.asarray reads them into an array, which takes any index."
+            )
         index = np.arange(len(self))[rows]
         return self.read(np.atleast_1d(index))[0] if index.ndim == 0 else self.take(index)
 

@@ -161,3 +161,13 @@ def test_copies_of_a_mapped_file_are_not(mapped, copied):
 @pytest.mark.parametrize("other", [np.zeros(3), [1, 2], None, "rows"], ids=str)
 def test_what_is_in_memory_is_not_mapped(other):
     assert not is_memory_mapped(other)
+
+
+@pytest.mark.parametrize(
+    "key", [(..., 0), (..., slice(None, None, -1)), (slice(None), 0), None, True, np.zeros((2, 2), int)]
+)
+def test_an_index_into_single_rows_is_refused(key):
+    rows = MappedRows(np.zeros((3, 4, 4), dtype=np.uint8))
+
+    with pytest.raises(IndexError, match=r"(?s)only whole.*numpy\.asarray reads them"):
+        rows[key]

@@ -1,5 +1,6 @@
 """Inputs that are pictures, in any of the layouts in which users hold them."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -27,24 +28,29 @@ class ImageInputs(BaseNetwork):
     def _check_X(self, X: Any) -> Any:
         X = _as_array(as_array_like(X))
         if isinstance(X, LazyRows):
-            return self._match_lazy(X)
+            return self._checked(self._match_lazy(X))
         unfolded = match_layout(X.shape, self._layout) if len(X.shape) > 2 else None
         X = validate_data(self, _flatten(X), reset=False, accept_sparse="csr", dtype="numeric")
-        return self._match(X, unfolded)
+        return self._checked(self._match(X, unfolded))
 
     def _check_X_y(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         X, y = _as_array(as_array_like(X)), as_array_like(y)
         checks = {"multi_output": True, "y_numeric": is_regressor(self), "accept_sparse": "csr", "dtype": "numeric"}
         if isinstance(X, LazyRows):
-            return self._check_lazy(X, y, reset=reset)
+            X, y = self._check_lazy(X, y, reset=reset)
+            return self._checked(X), y
         if not reset:
             unfolded = match_layout(X.shape, self._layout) if len(X.shape) > 2 else None
             X, y = validate_data(self, _flatten(X), y, reset=False, **checks)
-            return self._match(X, unfolded), y
+            return self._checked(self._match(X, unfolded)), y
         unfolded = resolve_layout(X.shape, self.image_shape) if len(X.shape) > 2 else None
         X, y = validate_data(self, _flatten(X), y, **checks)
         self._learn_layout(unfolded or resolve_layout(X.shape, self.image_shape))
-        return _as_stored(_as_pixels(X)), y
+        return self._checked(_as_stored(_as_pixels(X))), y
+
+    def _checked(self, X: Any) -> Any:
+        self._check_pixels(X)
+        return X
 
     def _check_lazy(self, X: LazyRows, y: Any, *, reset: bool) -> tuple[LazyRows, Any]:
         if not reset:
@@ -82,22 +88,42 @@ class ImageInputs(BaseNetwork):
         if is_fresh:
             mean, scale = channel_statistics(rows.X, self._layout, rows.weights)
             if not np.isfinite([mean, scale]).all():
-                raise ValueError("Input X contains NaN or infinity. Replace such values, or leave their pictures out.")
+                raise ValueError(
+                    "Input X contains NaN, infinity or values too large for a mean and a spread. Replace such values, "
+                    "or leave their pictures out."
+                )
             module.input.set_statistics(torch.from_numpy(mean), torch.from_numpy(scale))
         self._prepare_augmentation(net)
+
+    def _check_pixels(self, X: Any) -> None:
+        """Refuse values that the network cannot read; none by default."""
 
     def _prepare_augmentation(self, net: InMemoryNet) -> None:
         """Tell the module how training images are changed; not at all by default."""
 
 
 def _as_array(X: Any) -> Any:
-    """Return anything without a shape as an array; frames, sparse matrices and lazy rows stay what they are."""
-    return X if hasattr(X, "shape") else np.asarray(X)
+    """Return lists of pictures as an array; frames, sparse matrices and lazy rows stay what they are."""
+    is_column = hasattr(X, "shape") and len(X.shape) == 1 and _has_pictures(X)
+    if hasattr(X, "shape") and not is_column:
+        return X
+    try:
+        return np.stack([np.asarray(picture) for picture in X]) if is_column else np.asarray(X)
+    except ValueError as error:
+        raise ValueError(
+            f"Pictures must all have the same height, width and channels; putting them into one array failed: {error}. "
+            "Resize or convert them, or let load_image_folder do so."
+        ) from error
+
+
+def _has_pictures(X: Any) -> bool:
+    """Whether the elements of a one-dimensional array or column are pictures themselves."""
+    return len(X) > 0 and all(np.ndim(picture) >= 2 for picture in X)
 
 
 def _flatten(X: Any) -> Any:
     """Return rows with one axis of values, in the order in which they stand."""
-    return X if len(X.shape) <= 2 else X.reshape(len(X), -1)
+    return X if len(X.shape) <= 2 else X.reshape(len(X), math.prod(X.shape[1:]))
 
 
 def _as_pixels(X: Any) -> Any:

@@ -31,7 +31,7 @@ class ImageInput(nn.Module):
         self.register_buffer("scale", torch.ones(layout.n_channels, 1, 1))
 
     def reset_parameters(self) -> None:
-        """Leave values as they are."""
+        """Let values pass unchanged."""
         self.mean.zero_()
         self.scale.fill_(1.0)
 

@@ -50,8 +50,15 @@ def _checked(body: Any, layout: ImageLayout, n_outputs: int) -> nn.Module:
     if not isinstance(body, nn.Module):
         raise TypeError(f"{wanted}; got {type(body).__name__}. Return the network itself.")
     was_training = body.training
-    with torch.no_grad():
-        outputs = body.eval()(torch.zeros(2, *layout.image_shape, dtype=_dtype(body)))
+    try:
+        with torch.no_grad():
+            outputs = body.eval()(torch.zeros(2, *layout.image_shape, dtype=_dtype(body)))
+    except (IndexError, RuntimeError, TypeError, ValueError) as error:
+        shape = ", ".join(map(str, layout.image_shape))
+        raise ValueError(
+            f"{wanted} that takes images of shape (n, {shape}); given two of them it said: {error}. Make its layers "
+            "for image_shape."
+        ) from error
     body.train(was_training)
     if not isinstance(outputs, torch.Tensor) or tuple(outputs.shape) != (2, n_outputs):
         got = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
@@ -60,6 +67,8 @@ def _checked(body: Any, layout: ImageLayout, n_outputs: int) -> nn.Module:
             f"(n, {n_outputs}); for n = 2 it gave {got}. Let its last layer be torch.nn.Linear(..., n_outputs), "
             "without softmax or sigmoid."
         )
+    if not any(parameter.requires_grad for parameter in body.parameters()):
+        raise ValueError(f"{wanted} that can learn; this one has no parameter that requires a gradient.")
     return body
 
 

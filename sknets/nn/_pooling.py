@@ -10,7 +10,9 @@ Size = int | tuple[int, int]
 
 
 class PowerAveragePool2d(nn.Module):
-    """The square root of the sum of squares in each window, between the average and the maximum.
+    """The square root of the sum of squares in each window, which large values dominate.
+
+    A window that reaches over the edge counts as if its other pixels had the mean of its squares.
 
     ``torch.nn.LPPool2d`` has an infinite slope where a window is all zeros, which is common behind a rectifier.
 

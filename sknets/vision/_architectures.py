@@ -63,6 +63,11 @@ RECTIFIERS = {"relu", "leaky_relu", "elu", "gelu", "silu", "mish", "softplus"}
 def network_settings(estimator: Any) -> tuple[Callable[..., nn.Module], dict[str, Any]]:
     """Return what builds the estimator's network, and the keyword arguments for it."""
     name = estimator.architecture
+    if isinstance(name, nn.Module):
+        raise TypeError(
+            "architecture must be a name, or a function or class that makes a module from (image_shape, n_outputs); "
+            f"got a {type(name).__name__} that is made already. Pass lambda image_shape, n_outputs: ..., or its class."
+        )
     if not isinstance(name, str):
         _refuse_unused(estimator, (), {})
         return name, {}
@@ -137,7 +142,7 @@ def _is_same(value: Any, other: Any) -> bool:
 def _counts(values: Any, name: str) -> tuple[int, ...]:
     values = [values] if isinstance(values, Integral) else list(values)
     if any(not isinstance(value, Integral) or value <= 0 for value in values):
-        raise ValueError(f"{name} must be > 0, got {values}. Give one whole number per layer.")
+        raise ValueError(f"{name} must be whole numbers > 0, got {values}. Give one per layer.")
     return tuple(int(value) for value in values)
 
 

@@ -46,8 +46,9 @@ class CNNRegressor(BaseCNN, BaseNetworkRegressor):
     residual : bool, default=False
         Whether a convolution's input is added to its output where both have the same shape.
     image_shape : (n_channels, height, width), (height, width) or None, default=None
-        What flat rows of X are pictures of, and the layout of X where it is ambiguous. None infers it: a square with
-        one or three channels, else rows are pictures one pixel high.
+        What flat rows of X are pictures of, and the layout of X where it is ambiguous. Three numbers of which the last
+        is at most four and the first is more are read as (height, width, n_channels). None infers it: a square with one
+        or three channels, else rows are pictures one pixel high.
     augmentation : "light", callable or None, default=None
         Random changes to the training images of each batch; validation and prediction see images as they are. "light"
         shifts and mirrors (not for letters and digits). Or a transform of ``torchvision.transforms.v2`` that keeps the

@@ -102,7 +102,7 @@ class TransferClassifier(AugmentedImages, BaseGradientNetwork, BaseImageClassifi
     solver_params : dict or None, default=None
     device : str or torch.device, default="auto"
     precision : {"auto", "float32", "float64", "bfloat16"}, default="auto"
-        "auto" is float32 for uint8 and for accelerators, and else follows X.
+        "auto" is float32.
     callbacks : list or None, default=None
 
     Attributes
@@ -130,9 +130,9 @@ class TransferClassifier(AugmentedImages, BaseGradientNetwork, BaseImageClassifi
 
     Notes
     -----
-    With pretrained weights the backbone's batch statistics and dropout stay as in prediction while it learns.
+    X may have any of the layouts that :class:`~sknets.CNNClassifier` takes.
 
-    "auto" of ``precision`` is float32 whatever the type of X.
+    With pretrained weights the backbone's batch statistics and dropout stay as in prediction while it learns.
 
     References
     ----------
@@ -356,8 +356,11 @@ class TransferClassifier(AugmentedImages, BaseGradientNetwork, BaseImageClassifi
         if self.weights is None:
             super()._prepare_module(net, rows, is_fresh)
             return
-        _check_brightness(rows.X)
         self._prepare_augmentation(net)
+
+    def _check_pixels(self, X: Any) -> None:
+        if self.weights is not None:
+            _check_brightness(X)
 
     def _adapt_plan(self, plan: TrainingPlan, net: InMemoryNet) -> TrainingPlan:
         """Let the net read features in place of pictures as long as the backbone is frozen."""
@@ -382,8 +385,8 @@ def _check_brightness(X: Any) -> None:
         low, high = _value_range(X)
         if low < 0 or high > 1:
             raise ValueError(
-                "Pictures of floating type must be in [0, 1] for pretrained weights; X goes from "
-                f"{low:g} to {high:g}. Pass bytes (uint8), or divide by 255."
+                "Pictures must be bytes (whole numbers from 0 to 255), or floating numbers in [0, 1], for pretrained "
+                f"weights; X goes from {low:g} to {high:g}. Pass uint8, or divide by 255."
             )
     elif X.dtype not in (np.uint8, np.bool_):
         raise ValueError(

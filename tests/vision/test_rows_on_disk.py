@@ -196,7 +196,7 @@ def test_lazy_rows_that_are_not_finite_are_refused(Network, pictures):
     X, y = pictures[0].astype(float), pictures[1]
     X[3, 1, 1] = np.nan
 
-    with pytest.raises(ValueError, match=r"Input X contains NaN or infinity"):
+    with pytest.raises(ValueError, match=r"Input X contains NaN, infinity or values too large"):
         Network(**SMALL).fit(CountedRows(X), y)
 
 

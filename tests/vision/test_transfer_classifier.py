@@ -267,8 +267,19 @@ def test_floating_pictures_out_of_range_are_refused_for_pretrained_weights(
         np.save(tmp_path / "X.npy", X)
         X = np.load(tmp_path / "X.npy", mmap_mode="r")
 
-    with pytest.raises(ValueError, match=rf"in \[0, 1\].*X goes from {low:g} to {high:g}\. Pass bytes \(uint8\), or d"):
+    with pytest.raises(ValueError, match=rf"in \[0, 1\].*X goes from {low:g} to {high:g}\. Pass uint8, or d"):
         make(weights).fit(X, data[1])
+
+
+def test_floating_pictures_out_of_range_are_refused_in_prediction_too(weights, data):
+    X, y = data
+    clf = make(weights).fit(X / 255, y)
+
+    for call in (clf.predict, clf.predict_proba):
+        with pytest.raises(ValueError, match=r"in \[0, 1\].*Pass uint8, or divide by 255"):
+            call(X.astype(np.float32))
+    with pytest.raises(ValueError, match=r"in \[0, 1\].*Pass uint8, or divide by 255"):
+        make(weights).fit(X / 255, y, X_val=X.astype(np.float32), y_val=y)
 
 
 def test_a_mapped_file_of_long_integers_is_refused_for_pretrained_weights(weights, data, tmp_path):
