@@ -39,6 +39,6 @@ def measure(case: dict[str, Any]) -> dict[str, Any]:
 def section(results: list[dict[str, Any]]) -> str:
     return (
         "10 000 training and 2 000 validation images of 32 x 32 pixels in colour, bytes. The book's (Stevens, Antiga, "
-        "Viehmann 2020, chapters 7 and 8) figures are 82 for the perceptron and 90 for its best convolutional network. "
-        "Seconds of one fit on one thread.\n\n" + accuracy_table(results)
+        "Viehmann 2020, chapters 7 and 8) figures are 82 for the perceptron and 90 for its best convolutional "
+        "network.\n\n" + accuracy_table(results)
     )

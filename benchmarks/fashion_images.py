@@ -30,6 +30,5 @@ def measure(case: dict[str, Any]) -> dict[str, Any]:
 def section(results: list[dict[str, Any]]) -> str:
     return (
         "60 000 training and 10 000 test images, bytes; `CNNClassifier` with its defaults, and with "
-        '`architecture="residual", augmentation="light", precision="bfloat16"`. Seconds of one fit on one thread, the '
-        "test images' scores after every epoch included.\n\n" + accuracy_table(results)
+        '`architecture="residual", augmentation="light", precision="bfloat16"`.\n\n' + accuracy_table(results)
     )

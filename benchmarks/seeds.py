@@ -45,18 +45,17 @@ def fit_seed(make: Any, train: tuple[Any, Any], test: tuple[Any, Any], case: dic
 
 
 def accuracy_table(results: list[dict[str, Any]]) -> str:
-    """Return one line for each model and number of epochs."""
+    """Return one line for each model and number of epochs; no times, since the fits ran side by side."""
     lines = []
     for name, group in groupby(results, key=lambda case: case["model"]):
         cases = list(group)
         for n_epochs in cases[0]["accuracy"]:
             scores = [case["accuracy"][n_epochs] for case in cases]
-            seconds = median(case["seconds"] for case in cases) * int(n_epochs) / max(cases[0]["after"])
             bound = cases[0]["bounds"].get(n_epochs)
             reached = f"{100 * median(scores):.2f}"
             # Compared as printed.
             verdict = "" if bound is None else f"≥ {bound:g}, {'met' if float(reached) >= bound else '**missed**'}"
             spread = f"{100 * min(scores):.2f} to {100 * max(scores):.2f}"
-            lines.append([f"`{name}`", n_epochs, reached, spread, verdict, f"{seconds:.0f}"])
-    header = ["model", "epochs", f"test accuracy, % (median of {len(cases)} seeds)", "range", "bound", "seconds"]
+            lines.append([f"`{name}`", n_epochs, reached, spread, verdict])
+    header = ["model", "epochs", f"test accuracy, % (median of {len(cases)} seeds)", "range", "bound"]
     return table(header, lines)
