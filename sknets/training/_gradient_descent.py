@@ -22,6 +22,10 @@ from sknets.training._plan import Penalty, Rows
 if TYPE_CHECKING:
     from sknets.training._net import InMemoryNet
 
+#: Losses of batches that are kept before they are summed up. A small tensor that stays behind in each step keeps the
+#: large ones of the step from being laid where those of the step before were: memory would grow with every batch.
+MAX_KEPT_LOSSES = 32
+
 
 def descend(net: "InMemoryNet", train: Rows, validation: Rows | None, n_epochs: int) -> None:
     """Train ``net`` for at most ``n_epochs`` epochs and leave it with its best, or its last finite, weights."""
@@ -73,8 +77,7 @@ class _Descent:
         try:
             self._step_through(log)
         except KeyboardInterrupt:
-            n_rows = sum(log.sizes[: len(log.losses)])
-            end_epoch_early(self.net, log.mean_loss() if log.losses else None, n_rows)
+            end_epoch_early(self.net, log.mean_loss() if log.n_batches else None, log.n_rows)
             raise
         self.net.epochs_of_fit += 1
         if self.program is not None and self.net.callbacks_:
@@ -110,12 +113,10 @@ class _Descent:
             if is_listened_to:
                 net.notify("on_batch_begin", batch=(inputs, targets), training=True)
             outputs, loss, penalty = compute(inputs, targets, sample_weights, log.sizes[index])
-            if penalty is not None:
-                log.penalties.append(penalty)
             if is_listened_to:
                 _notify_gradients(net, (inputs, targets))
             update()
-            log.losses.append(loss)
+            log.add(loss, penalty)
             if is_listened_to:
                 log_batch(net, "train", loss, log.sizes[index])
                 net.notify("on_batch_end", batch=(inputs, targets), training=True, loss=loss, y_pred=outputs)
@@ -150,17 +151,40 @@ class _PassLog:
 
     def __init__(self, sizes: list[int]) -> None:
         self.sizes = sizes
+        self.n_batches = 0
         self.losses: list[torch.Tensor] = []
         self.penalties: list[torch.Tensor] = []
+        self.total: Any = 0.0
+
+    @property
+    def n_rows(self) -> int:
+        """Rows in the batches so far."""
+        return sum(self.sizes[: self.n_batches])
+
+    def add(self, loss: torch.Tensor, penalty: torch.Tensor | None) -> None:
+        """Take note of the next batch."""
+        self.losses.append(loss)
+        if penalty is not None:
+            self.penalties.append(penalty)
+        self.n_batches += 1
+        if len(self.losses) == MAX_KEPT_LOSSES:
+            self._sum_up()
 
     def mean_loss(self) -> float:
         """Return the mean over rows; the only number a pass asks of the device."""
-        sizes = self.sizes[: len(self.losses)]
+        self._sum_up()
+        return float(self.total) / self.n_rows
+
+    def _sum_up(self) -> None:
+        if not self.losses:
+            return
         losses = torch.stack(self.losses)
         if self.penalties:
-            losses = losses + torch.stack(self.penalties[: len(sizes)])
-        counts = torch.tensor(sizes, dtype=losses.dtype, device=losses.device)
-        return float(torch.dot(losses, counts)) / sum(sizes)
+            losses = losses + torch.stack(self.penalties)
+        sizes = self.sizes[self.n_batches - len(self.losses) : self.n_batches]
+        self.total = self.total + torch.dot(losses, torch.tensor(sizes, dtype=losses.dtype, device=losses.device))
+        self.losses.clear()
+        self.penalties.clear()
 
 
 class _PenaltyGradient:

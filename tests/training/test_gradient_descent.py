@@ -12,6 +12,7 @@ from skorch.callbacks import Callback
 from sknets import LinearRegression, MLPClassifier, MLPRegressor
 from sknets.exceptions import DivergenceError, DivergenceWarning
 from sknets.training import LOSSES
+from sknets.training._gradient_descent import _PassLog
 from tests.training._fitting import dense_layers, fit
 
 SGD = {"solver": "sgd", "learning_rate_init": 0.05, "hidden_layer_sizes": (6,), "max_iter": 8, "random_state": 5}
@@ -518,3 +519,17 @@ def test_the_running_statistics_of_batch_normalization_are_restored_with_the_wei
     best = int(np.argmax(reg.validation_scores_))
     assert int(reg.module_[1].num_batches_tracked) == 5 * (best + 1)
     assert reg.score(X_val, y_val) == pytest.approx(reg.best_validation_score_, rel=1e-12)
+
+
+def test_the_log_of_a_pass_keeps_few_tensors_and_gives_the_mean_over_rows(rng):
+    sizes = [*[7] * 99, 3]
+    losses, penalties = torch.from_numpy(rng.random(100)), torch.from_numpy(rng.random(100))
+    log, n_kept = _PassLog(sizes), []
+
+    for loss, penalty in zip(losses, penalties, strict=True):
+        log.add(loss, penalty)
+        n_kept.append(len(log.losses))
+
+    assert max(n_kept) < 40
+    assert log.n_rows == sum(sizes)
+    assert log.mean_loss() == pytest.approx(np.average((losses + penalties).numpy(), weights=sizes), rel=1e-14)
