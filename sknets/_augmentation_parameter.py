@@ -23,16 +23,16 @@ class AugmentationParameterMixin:
     def __sklearn_clone__(self) -> Any:
         plain = copy.copy(self)
         plain.augmentation = None
-        twin = super(AugmentationParameterMixin, plain).__sklearn_clone__()  # type: ignore[misc]
+        twin = super(AugmentationParameterMixin, plain).__sklearn_clone__()  # type: ignore[misc]  # as above
         twin.augmentation = copy.deepcopy(self.augmentation)
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]  # an estimator has a state
         return {**state, "augmentation": TorchvisionPickle(self.augmentation)} if callable(self.augmentation) else state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         held = state["augmentation"]
         # A shallow copy passes the state on as it is.
         state = {**state, "augmentation": held.value} if isinstance(held, TorchvisionPickle) else state
-        super().__setstate__(state)  # type: ignore[misc]
+        super().__setstate__(state)  # type: ignore[misc]  # as above

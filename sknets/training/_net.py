@@ -115,7 +115,7 @@ class InMemoryNet(NeuralNet):
         module = self._build_module(self.recipe.module)
         module = module.to(device=self.device, dtype=self.recipe.precision.dtype)
         # Convolutions are faster on pixels whose channels stand side by side.
-        self.module_ = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.module_ = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in stubs
         self.give_generators()
         return self
 
