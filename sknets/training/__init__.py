@@ -18,6 +18,7 @@ from sknets.training._plan import (
 from sknets.training._row_sources import RowSource, SparseRows, StoredRows
 from sknets.training._schedules import SCHEDULES
 from sknets.training._solvers import GRADIENT_SOLVERS, SOLVERS, get_solver
+from sknets.training._stack import Trainee, split_into_stacks, train_stack
 from sknets.training._train import check_callbacks, make_net, train
 from sknets.training._validation_split import split_off_validation
 
@@ -39,6 +40,7 @@ __all__ = [
     "SparseRows",
     "StoppingSpec",
     "StoredRows",
+    "Trainee",
     "TrainingPlan",
     "check_callbacks",
     "column",
@@ -47,6 +49,8 @@ __all__ = [
     "history_rows",
     "last_row",
     "make_net",
+    "split_into_stacks",
     "split_off_validation",
     "train",
+    "train_stack",
 ]

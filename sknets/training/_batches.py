@@ -69,7 +69,7 @@ class EpochBatches:
         self.order = order
         self._edges = order.edges(merge_last_single)
         self.sizes = [end - start for start, end in pairwise(self._edges)]
-        self._gathers_at_once = order.shuffle and _n_bytes(tensors[0]) <= MAX_GATHERED_BYTES
+        self._gathers_at_once = order.shuffle and count_bytes(tensors[0]) <= MAX_GATHERED_BYTES
         # Written anew every epoch: to allocate that much each time costs more than to fill it.
         self._gathered = [
             torch.empty_like(tensor) if self._gathers_at_once and isinstance(tensor, torch.Tensor) else None
@@ -142,5 +142,6 @@ def _n_rows(inputs: Any) -> int:
     return _n_rows(next(iter(inputs.values()))) if isinstance(inputs, Mapping) else len(inputs)
 
 
-def _n_bytes(inputs: Any) -> float:
+def count_bytes(inputs: Any) -> float:
+    """Return the memory that the rows take once they are tensors."""
     return inputs.n_bytes if isinstance(inputs, RowSource) else inputs.numel() * inputs.element_size()

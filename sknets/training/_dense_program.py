@@ -1,235 +1,309 @@
-"""A stack of dense layers trained below autograd: its forward and backward passes, written out.
+"""Stacks of dense layers trained below autograd: one network, or many of one structure side by side.
 
-Most of a small network's step is autograd's and the optimizer's bookkeeping, not arithmetic. Here all parameters are
-views into one vector and all gradients views into another, so that a penalty and an update are one operation each. The
-module keeps its parameters, whose memory these are; callbacks see live weights and gradients.
+Most of a small network's step is autograd's and the optimizer's bookkeeping, not arithmetic. Here the passes are
+written out (``_dense_layers``), all parameters are views into one vector and all gradients views into another, so that
+a penalty and an update are one operation each, and losses are computed once an epoch from the outputs that the steps
+leave behind. A single network's module keeps its parameters, whose memory these are; callbacks see live weights.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import nn
 
-from sknets.nn import MLP, Dropout
-from sknets.training._plan import Penalty
-from sknets.training._solvers import build_optimizer
+from sknets.training._dense_batches import Batch
+from sknets.training._dense_layers import BatchNormalizationLayer, BatchRows, ResidualLayer, are_known, make_layers
+from sknets.training._dense_losses import EpochLosses
+from sknets.training._losses import stack_losses
+from sknets.training._snapshot import Snapshot
+from sknets.training._solvers import get_solver
+from sknets.training._update_rules import RULES
 
 if TYPE_CHECKING:
     from sknets.training._net import InMemoryNet
 
-#: Activations whose derivative can be read off their output: (function in place, backward of output).
-Derivative = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-ACTIVATIONS: dict[type[nn.Module], tuple[Callable[[torch.Tensor], torch.Tensor], Derivative]] = {
-    nn.ReLU: (torch.relu_, lambda slope, output: torch.ops.aten.threshold_backward(slope, output, 0)),
-    nn.Tanh: (torch.tanh_, lambda slope, output: torch.ops.aten.tanh_backward(slope, output)),
-    nn.Sigmoid: (torch.sigmoid_, lambda slope, output: torch.ops.aten.sigmoid_backward(slope, output)),
-    nn.Identity: (lambda outputs: outputs, lambda slope, output: slope),
-}
+
+class ProgramState(NamedTuple):
+    """Weights and running statistics of all networks at one moment."""
+
+    vector: torch.Tensor
+    statistics: list[torch.Tensor]
 
 
 class DenseProgram:
-    """The passes and updates of one network of dense layers.
+    """The passes and updates of networks of dense layers.
 
     Parameters
     ----------
-    net : InMemoryNet
-        Its module must satisfy ``can_run``.
+    nets : sequence of InMemoryNet
+        Each must satisfy ``can_run``; all have one structure, solver and loss.
+    n_rows : int
+        Rows in a pass of the longest network, padding included.
     """
 
-    def __init__(self, net: "InMemoryNet") -> None:
-        self.net = net
-        self.parameters = _weights_first(net.module_)
-        with torch.no_grad():
-            self.vector = torch.cat([parameter.reshape(-1) for parameter in self.parameters])
-        self.gradient = torch.zeros_like(self.vector)
-        sizes = [parameter.numel() for parameter in self.parameters]
-        self.n_weights = sum(p.numel() for p in self.parameters if p.ndim > 1)
-        gradients = self.gradient.split(sizes)
-        for parameter, values, slopes in zip(self.parameters, self.vector.split(sizes), gradients, strict=True):
-            parameter.data = values.view(parameter.shape)
-            parameter.grad = slopes.view(parameter.shape)
-        self.weights = self.vector[: self.n_weights]
-        self.weight_gradient = self.gradient[: self.n_weights]
-        layers: Any = net.module_
-        self.operations = [_make_operation(layer) for layer in layers]
-        self.operations[0].is_first = True
-        self.optimizer = self._make_flat_optimizer()
+    def __init__(self, nets: Sequence["InMemoryNet"], n_rows: int) -> None:
+        self.nets = list(nets)
+        self.n_rows = n_rows
+        self.n_weights = 0
+        self.layers = make_layers([net.module_ for net in self.nets])
+        self.layers[0].needs_no_slope = True
+        self._normalizations = _find_normalizations(self.layers)
+        self._join_parameters()
+        first = self.nets[0]
+        members = [_optimizer_arguments(net) for net in self.nets]
+        self.rule = RULES[str(first.recipe.solver.solver)](
+            self.vector, self.gradient, self.n_weights, members, self.spread
+        )
         self._read_optimizer_state()
+        self._prepare_losses()
 
     @staticmethod
     def can_run(net: "InMemoryNet") -> bool:
         """Whether the module is a stack of layers that this program knows, all of it to be trained at one rate."""
-        known = (nn.Linear, Dropout, *ACTIVATIONS)
+        solver = net.recipe.solver
         return (
-            type(net.module_) is MLP
-            and all(type(layer) in known for layer in net.module_)
-            and isinstance(net.recipe.solver.solver, str)
-            and not net.recipe.solver.rate_factors
+            are_known(net.module_)
+            and isinstance(solver.solver, str)
+            and solver.solver in RULES
+            and set(solver.arguments.get("solver_params") or {}) <= RULES[solver.solver].arguments
+            and not solver.rate_factors
             and net.recipe.precision.autocast is None
             and all(parameter.requires_grad for parameter in net.module_.parameters())
         )
 
-    def compute_gradient(
-        self, inputs: torch.Tensor, targets: torch.Tensor, sample_weights: torch.Tensor | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Write the gradient of one batch's mean loss; return the outputs and the loss."""
-        outputs = inputs
-        for operation in self.operations:
-            outputs = operation.forward(outputs)
-        outputs.requires_grad_()
-        loss = self.net.criterion_.forward(outputs, targets, sample_weights)
-        slope = torch.autograd.grad(loss, outputs)[0]
-        outputs = outputs.detach()
-        for operation in reversed(self.operations):
-            slope = operation.backward(slope)
-        return outputs, loss.detach()
+    def compute_gradient(self, batch: Batch) -> torch.Tensor:
+        """Write the gradient of each network's mean loss, penalty included; return the outputs."""
+        rows = BatchRows(batch.weights, batch.n_rows if batch.is_padded else None)
+        outputs = batch.inputs
+        for layer in self.hidden_layers:
+            outputs = layer.forward(outputs, rows)
+        outputs = self.losses.keep(self.output_layer, outputs, rows, batch)
+        slope = self.criterion.slopes(outputs, batch.targets)
+        if batch.weights is not None:
+            slope.mul_(batch.weights)
+        slope.mul_(self._share_of_row(batch.n_rows))
+        for layer in reversed(self.layers):
+            slope = layer.backward(slope)
+        if self.is_penalised:
+            self._add_penalty(batch.n_rows)
+        return outputs
 
-    def add_penalty(self, penalty: Penalty, n_rows: int) -> torch.Tensor:
-        """Add the penalty's gradient for a batch of ``n_rows`` rows and return the penalty."""
-        scale = penalty.scale(n_rows)
-        l1, l2 = penalty.l1 * scale, penalty.l2 * scale
-        value: Any = 0.0
-        if l2:
-            self.weight_gradient.add_(self.weights, alpha=l2)
-            value = torch.dot(self.weights, self.weights).mul_(0.5 * l2)
-        if l1:
-            self.weight_gradient.add_(self.weights.sign(), alpha=l1)
-            value = value + self.weights.abs().sum() * l1
-        return value
+    def update(self, rates: Sequence[float]) -> None:
+        """Step along the gradients, each network at its own learning rate."""
+        self.rule.step(rates)
 
-    def update(self) -> None:
-        """Step along the gradient, at the rate that the net's own optimizer is set to."""
-        nets_own: Any = self.net.optimizer_
-        for group in self.optimizer.param_groups:
-            group["lr"] = nets_own.param_groups[0]["lr"]
-        self.optimizer.step()
-        # What torch's schedulers look for before they lower the rate of the net's own optimizer.
-        nets_own._opt_called = True
+    def end_pass(self) -> list[float]:
+        """Return each network's mean loss over the rows since the last call; the only numbers asked of the device."""
+        if len(self.nets) == 1:
+            self._write_layers(0)
+        return self.losses.sum_up()
 
-    def write_optimizer_state(self) -> None:
-        """Give the net's own optimizer the state that it would have."""
-        optimizer: Any = self.net.optimizer_
+    def evaluate(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the outputs for rows that are not trained on: (k, rows, n_features) to (k, rows, n_outputs)."""
+        for layer in self.layers:
+            inputs = layer.evaluate(inputs)
+        return inputs
+
+    def compact(self, kept: Sequence[int]) -> None:
+        """Go on with some of the networks."""
+        shapes = [tuple(values.shape[1:]) for values in self.values]
+        # Before the memory is divided anew: the rule's state has the old division.
+        selected = {id(buffer): self._select(buffer, kept) for buffer in self.rule.buffers.values()}
+        vector = self._select(self.vector, kept)
+        gradient = torch.zeros_like(vector)
+        n_weights = self.n_weights // len(self.nets) * len(kept)
+        self._share(vector, gradient, shapes, len(kept))
+        self.rule.compact(kept, lambda buffer: selected[id(buffer)], vector, gradient, n_weights, self.spread)
+        self.nets = [self.nets[k] for k in kept]
+        self.n_weights = n_weights
+        for layer in self.layers:
+            layer.compact(kept)
+            layer.attach(self._places)
+        self._prepare_losses()
+
+    def write_back(self, network: int) -> None:
+        """Give a network's module its weights and its optimizer the state that it would have."""
+        net = self.nets[network]
+        parameters = weights_first(net.module_)
+        with torch.no_grad():
+            for parameter, values in zip(parameters, self.values, strict=True):
+                if parameter.data_ptr() != values.data_ptr():
+                    parameter.copy_(values[network])
+        self._write_layers(network)
+        self.write_optimizer_state(network)
+
+    def write_optimizer_state(self, network: int) -> None:
+        """Give the network's own optimizer the state that it would have."""
+        optimizer: Any = self.nets[network].optimizer_
         state = optimizer.state
-        flat_states = [self.optimizer.state[flat] for flat in self.flat_parameters]
-        for parameter, (index, start, end) in zip(self.parameters, self._places(), strict=True):
-            state[parameter] = {
-                name: value[start:end].clone().view_as(parameter)
-                if isinstance(value, torch.Tensor) and value.shape == self.flat_parameters[index].shape
-                else value.clone()
-                if isinstance(value, torch.Tensor)
-                else value
-                for name, value in flat_states[index].items()
+        scalars = self.rule.scalars(network)
+        for index, parameter in enumerate(weights_first(self.nets[network].module_)):
+            state[parameter] = {name: value.clone() for name, value in scalars.items()} | {
+                name: self._segment(buffer, index)[network].clone() for name, buffer in self.rule.buffers.items()
             }
 
     def close(self) -> None:
-        """Give the module memory of its own again, and the net's optimizer its state."""
-        self.write_optimizer_state()
-        for parameter in self.parameters:
+        """Give the only network's module memory of its own again, and its optimizer its state."""
+        self.write_back(0)
+        module = self.nets[0].module_
+        for parameter in module.parameters():
             parameter.data = parameter.data.clone()
             parameter.grad = None
+        for name, buffer in module.named_buffers():
+            if not name.endswith("num_batches_tracked"):
+                buffer.data = buffer.data.clone()
 
-    def _make_flat_optimizer(self) -> Any:
-        weights, others = self.vector[: self.n_weights], self.vector[self.n_weights :]
-        gradients = [self.weight_gradient, self.gradient[self.n_weights :]]
-        if self.net.solver.decays_weights:
-            self.flat_parameters = [nn.Parameter(weights), nn.Parameter(others)]
-        else:
-            self.flat_parameters, gradients = [nn.Parameter(self.vector)], [self.gradient]
-        for flat, gradient in zip(self.flat_parameters, gradients, strict=True):
-            flat.grad = gradient
-        return build_optimizer(
-            self.net.recipe.solver, self.flat_parameters, self.flat_parameters[:1], self.net.recipe.penalty
-        )
+    def are_finite(self) -> list[bool]:
+        """Whether each network's weights are all finite."""
+        sums: Any = sum(values.reshape(len(self.nets), -1).sum(1) for values in self.values)
+        finite: list[bool] = torch.isfinite(sums).tolist()
+        return finite
+
+    def copy_state(self) -> ProgramState:
+        """Copy all networks' weights and running statistics."""
+        return ProgramState(self.vector.clone(), [t.clone() for t in self._statistics()])
+
+    def select_state(self, state: ProgramState, kept: Sequence[int]) -> ProgramState:
+        """Return the part of some networks; call it before ``compact``."""
+        return ProgramState(self._select(state.vector, kept), [t[list(kept)] for t in state.statistics])
+
+    def read_snapshot(self, state: ProgramState, network: int) -> Snapshot:
+        """Return one network's part of a state as its net keeps it."""
+        weights = [self._segment(state.vector, index)[network] for index in self._order_of_module]
+        counts = [torch.tensor(layer.n_batches[network]) for layer in self._normalizations]
+        statistics = [values[network, 0] for values in state.statistics]
+        pairs = zip(statistics[0::2], statistics[1::2], counts, strict=True)
+        return Snapshot(weights, [buffer for triple in pairs for buffer in triple])
+
+    def _statistics(self) -> list[torch.Tensor]:
+        return [values for layer in self._normalizations for values in (layer.means, layer.variances)]
+
+    def _select(self, vector: torch.Tensor, kept: Sequence[int]) -> torch.Tensor:
+        """Return some networks' elements of a vector like the program's own."""
+        index = torch.tensor(list(kept), device=vector.device)
+        return torch.cat([self._segment(vector, i).index_select(0, index).view(-1) for i in range(len(self.values))])
+
+    def spread(self, numbers: Sequence[float]) -> float | torch.Tensor:
+        """Return one number where all networks have the same, else a vector with each network's at its elements."""
+        if len(set(numbers)) == 1:
+            return numbers[0]
+        column = self.vector.new_tensor(list(numbers))
+        return torch.cat([column.repeat_interleave(values[0].numel()) for values in self.values])
+
+    def _write_layers(self, network: int) -> None:
+        module: Any = self.nets[network].module_
+        for own, layer in zip(self.layers, module, strict=True):
+            own.write_back(network, layer)
+
+    def _join_parameters(self) -> None:
+        per_net = [weights_first(net.module_) for net in self.nets]
+        with torch.no_grad():
+            joined = [torch.stack([p.detach() for p in same]) for same in zip(*per_net, strict=True)]
+            vector = torch.cat([values.reshape(-1) for values in joined])
+        first = per_net[0]
+        self.n_weights = sum(v.numel() for v, p in zip(joined, first, strict=True) if p.ndim > 1)
+        self._index_of = {id(parameter): index for index, parameter in enumerate(first)}
+        self._order_of_module = [self._index_of[id(p)] for p in self.nets[0].module_.parameters()]
+        self._share(vector, torch.zeros_like(vector), [tuple(p.shape) for p in first], len(self.nets))
+        if len(self.nets) == 1:
+            for parameter, values, slopes in zip(first, self.values, self.slopes, strict=True):
+                parameter.data = values[0]
+                parameter.grad = slopes[0]
+        for layer in self.layers:
+            layer.attach(self._places)
+
+    def _share(self, vector: torch.Tensor, gradient: torch.Tensor, shapes: list[tuple[int, ...]], k: int) -> None:
+        """Divide both vectors among the parameters."""
+        self.vector, self.gradient = vector, gradient
+        sizes = [k * torch.Size(shape).numel() for shape in shapes]
+        self.values = [part.view(k, *shape) for part, shape in zip(vector.split(sizes), shapes, strict=True)]
+        self.slopes = [part.view(k, *shape) for part, shape in zip(gradient.split(sizes), shapes, strict=True)]
+
+    def _places(self, parameter: nn.Parameter) -> tuple[torch.Tensor, torch.Tensor]:
+        index = self._index_of[id(parameter)]
+        return self.values[index], self.slopes[index]
+
+    def _segment(self, vector: torch.Tensor, index: int) -> torch.Tensor:
+        """Return a parameter's part of a vector like the program's own, of shape (k, ...)."""
+        values = self.values[index]
+        return vector[values.storage_offset() : values.storage_offset() + values.numel()].view(values.shape)
+
+    def _prepare_losses(self) -> None:
+        criteria = [net.criterion_ for net in self.nets]
+        self.criterion = stack_losses(criteria, self.vector)
+        penalties = [net.loss_penalty for net in self.nets]
+        self.penalties = penalties
+        self.is_penalised = any(penalties)
+        self._factors: dict[tuple[int, ...], Any] = {}
+        self._shares: dict[tuple[int, ...], Any] = {}
+        self.weights, self.weight_gradient = self.vector[: self.n_weights], self.gradient[: self.n_weights]
+        *self.hidden_layers, self.output_layer = self.layers
+        matrices = [values for values in self.values if values.ndim > 2]
+        if len(self.nets) == 1:
+            matrices = [self.weights.unsqueeze(0)]
+        self.losses = EpochLosses(criteria, penalties, [m.view(len(self.nets), -1) for m in matrices], self.n_rows)
+
+    def _share_of_row(self, n_rows: tuple[int, ...]) -> Any:
+        """Return one row's share in the mean loss of each network's batch."""
+        if n_rows not in self._shares:
+            shares = [1 / n for n in n_rows]
+            is_even = len(set(n_rows)) == 1
+            self._shares[n_rows] = shares[0] if is_even else self.vector.new_tensor(shares).view(-1, 1, 1)
+        return self._shares[n_rows]
+
+    def _add_penalty(self, n_rows: tuple[int, ...]) -> None:
+        if n_rows not in self._factors:
+            scales = [penalty.scale(n) for penalty, n in zip(self.penalties, n_rows, strict=True)]
+            self._factors[n_rows] = [
+                self._spread_weights(
+                    [getattr(p, name) * scale for p, scale in zip(self.penalties, scales, strict=True)]
+                )
+                for name in ("l1", "l2")
+            ]
+        l1, l2 = self._factors[n_rows]
+        if isinstance(l2, torch.Tensor):
+            self.weight_gradient.addcmul_(self.weights, l2)
+        elif l2:
+            self.weight_gradient.add_(self.weights, alpha=l2)
+        if isinstance(l1, torch.Tensor):
+            self.weight_gradient.addcmul_(self.weights.sign(), l1)
+        elif l1:
+            self.weight_gradient.add_(self.weights.sign(), alpha=l1)
+
+    def _spread_weights(self, numbers: list[float]) -> float | torch.Tensor:
+        factor = self.spread(numbers)
+        return factor[: self.n_weights] if isinstance(factor, torch.Tensor) else factor
 
     def _read_optimizer_state(self) -> None:
-        optimizer: Any = self.net.optimizer_
-        state = optimizer.state
-        if not state:
-            return
-        per_flat: list[list[nn.Parameter]] = [[] for _ in self.flat_parameters]
-        for parameter, (index, _, _) in zip(self.parameters, self._places(), strict=True):
-            per_flat[index].append(parameter)
-        for flat, members in zip(self.flat_parameters, per_flat, strict=True):
-            self.optimizer.state[flat] = {
-                name: torch.cat([state[member][name].reshape(-1) for member in members])
-                if isinstance(value, torch.Tensor) and value.shape == members[0].shape
-                else value.clone()
-                if isinstance(value, torch.Tensor)
-                else value
-                for name, value in state[members[0]].items()
-            }
-
-    def _places(self) -> list[tuple[int, int, int]]:
-        """Return for each parameter its flat parameter's index, and its start and end there."""
-        places, start = [], 0
-        for parameter in self.parameters:
-            index = int(len(self.flat_parameters) == 2 and parameter.ndim <= 1)
-            offset = self.n_weights if index else 0
-            places.append((index, start - offset, start - offset + parameter.numel()))
-            start += parameter.numel()
-        return places
+        for network, net in enumerate(self.nets):
+            optimizer: Any = net.optimizer_
+            state = optimizer.state
+            if not state:
+                continue
+            for index, parameter in enumerate(weights_first(net.module_)):
+                for name, buffer in self.rule.buffers.items():
+                    if state[parameter].get(name) is not None:
+                        self._segment(buffer, index)[network].copy_(state[parameter][name])
+            self.rule.set_scalars(network, state[parameter])
 
 
-class _Dense:
-    """A linear layer."""
-
-    def __init__(self, layer: nn.Linear) -> None:
-        self.weight = layer.weight.detach()
-        self.weight_gradient: Any = layer.weight.grad
-        self.bias = None if layer.bias is None else layer.bias.detach()
-        self.bias_gradient: Any = None if layer.bias is None else layer.bias.grad
-        self.is_first = False
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        self.inputs = inputs
-        if self.bias is None:
-            return inputs.mm(self.weight.t())
-        return torch.addmm(self.bias, inputs, self.weight.t())
-
-    def backward(self, slope: torch.Tensor) -> torch.Tensor:
-        torch.mm(slope.t(), self.inputs, out=self.weight_gradient)
-        if self.bias is not None:
-            torch.sum(slope, 0, out=self.bias_gradient)
-        return slope if self.is_first else slope.mm(self.weight)
-
-
-class _Activation:
-    """A function whose derivative is known from its output."""
-
-    def __init__(self, layer: nn.Module) -> None:
-        self.function, self.derivative = ACTIVATIONS[type(layer)]
-        self.is_first = False
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        self.outputs = self.function(inputs)
-        return self.outputs
-
-    def backward(self, slope: torch.Tensor) -> torch.Tensor:
-        return self.derivative(slope, self.outputs)
-
-
-class _Dropout:
-    """Dropout, with the layer's own generator."""
-
-    def __init__(self, layer: Dropout) -> None:
-        self.layer = layer
-        self.is_first = False
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        self.mask = self.layer.draw_mask(inputs)
-        return inputs * self.mask
-
-    def backward(self, slope: torch.Tensor) -> torch.Tensor:
-        return slope * self.mask
-
-
-def _make_operation(layer: nn.Module) -> Any:
-    if isinstance(layer, nn.Linear):
-        return _Dense(layer)
-    return _Dropout(layer) if isinstance(layer, Dropout) else _Activation(layer)
-
-
-def _weights_first(module: nn.Module) -> list[nn.Parameter]:
+def weights_first(module: nn.Module) -> list[nn.Parameter]:
+    """Return a module's parameters with its matrices in front."""
     parameters = list(module.parameters())
     return [p for p in parameters if p.ndim > 1] + [p for p in parameters if p.ndim <= 1]
+
+
+def _optimizer_arguments(net: "InMemoryNet") -> dict[str, Any]:
+    spec, penalty = net.recipe.solver, net.recipe.penalty
+    solver = get_solver(spec.solver)
+    arguments = solver.translate(spec.arguments) | (spec.arguments.get("solver_params") or {})
+    if solver.decays_weights and "weight_decay" not in arguments:
+        arguments["weight_decay"] = penalty.l2 / (penalty.divisor or 1.0)
+    return arguments
+
+
+def _find_normalizations(layers: Sequence[Any]) -> list[Any]:
+    """Return the layers with running statistics, in the order of their modules."""
+    inner = [part for layer in layers for part in (layer.layers if isinstance(layer, ResidualLayer) else [layer])]
+    return [layer for layer in inner if isinstance(layer, BatchNormalizationLayer)]

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,6 +10,7 @@ import torch
 from sknets.training._history import column, last_row
 from sknets.training._plan import Rows
 from sknets.training._scores import SCORES
+from sknets.training._snapshot import Snapshot
 
 if TYPE_CHECKING:
     from sknets.training._net import InMemoryNet
@@ -26,19 +28,25 @@ def end_epoch(
     validation: Rows | None,
     learning_rate: float | None = None,
     n_rows: int = 0,
+    *,
+    outputs: torch.Tensor | None = None,
+    take_snapshot: Callable[[], Snapshot] | None = None,
 ) -> bool:
     """Score the validation rows, close the row, tell the callbacks and return whether training is to stop.
 
-    ``n_rows`` are those that were stepped along in the epoch: none where all rows are taken at once.
+    ``n_rows`` are those that were stepped along in the epoch: none where all rows are taken at once. The validation
+    rows' ``outputs`` and the weights are the module's own, unless they are given.
     """
     row = last_row(net.history)
     row["train_loss"] = train_loss
     if validation is not None:
-        row["valid_loss"], row["valid_score"] = _evaluate(net, validation)
+        row["valid_loss"], row["valid_score"] = _evaluate(
+            net, validation, net.outputs(validation.inputs) if outputs is None else outputs
+        )
     if learning_rate is not None:
         row["learning_rate"] = learning_rate
     _close(net, row, n_rows)
-    _watch(net, row)
+    _watch(net, row, take_snapshot or net.snapshot)
     _print(net, row)
     if not net.callbacks_:
         return False
@@ -93,9 +101,8 @@ def _close(net: "InMemoryNet", row: dict[str, Any], n_rows: int) -> None:
     net.rows_seen += n_rows
 
 
-def _evaluate(net: "InMemoryNet", rows: Rows) -> tuple[float, float]:
+def _evaluate(net: "InMemoryNet", rows: Rows, outputs: torch.Tensor) -> tuple[float, float]:
     """Return the mean loss, without penalty, and the score of ``rows``; NaN where outputs are not finite."""
-    outputs = net.outputs(rows.inputs)
     loss = net.mean_loss(outputs, rows)
     if net.hooks("on_batch_begin", "on_batch_end"):
         _notify_validation(net, outputs, rows, loss)
@@ -112,11 +119,11 @@ def _notify_validation(net: "InMemoryNet", outputs: torch.Tensor, rows: Rows, lo
     net.notify("on_batch_end", batch=batch, training=False, loss=torch.tensor(loss), y_pred=outputs)
 
 
-def _watch(net: "InMemoryNet", row: dict[str, Any]) -> None:
+def _watch(net: "InMemoryNet", row: dict[str, Any], take_snapshot: Callable[[], Snapshot]) -> None:
     monitors_score = net.rule.monitor == "score"
     value = row.get("valid_score" if monitors_score else "train_loss")
     if value is not None and net.rule.update(value) and monitors_score:
-        net.best_snapshot = net.snapshot()
+        net.best_snapshot = take_snapshot()
 
 
 def _print(net: "InMemoryNet", row: dict[str, Any]) -> None:

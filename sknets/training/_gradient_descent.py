@@ -1,13 +1,15 @@
 """Training by mini-batch gradients: one pass over shuffled batches an epoch."""
 
 import math
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from sknets._warnings import warn_user
 from sknets.exceptions import DivergenceError, DivergenceWarning
-from sknets.training._batches import EpochBatches
+from sknets.training._batches import MAX_GATHERED_BYTES, EpochBatches, count_bytes
+from sknets.training._dense_batches import Batch, SingleBatches, StackedBatches
 from sknets.training._dense_program import DenseProgram
 from sknets.training._epoch_log import (
     begin_epoch,
@@ -44,12 +46,14 @@ def _run_epochs(net: "InMemoryNet", descent: "_Descent", train: Rows, validation
         loss = descent.run_pass()
         weights = net.snapshot()
         if not (math.isfinite(loss) and weights.is_finite()):
-            _end_diverged(net, loss, epoch, train, validation)
+            # First, lest the program's moments be given to the optimizer that begins anew.
+            descent.leave_program()
+            end_diverged(net, loss, epoch, train, validation)
             break
         net.before_last_finite, net.last_finite = net.last_finite, weights
         if end_epoch(net, loss, validation, net.optimizer_.param_groups[0]["lr"], len(train)):
             break
-        if not _may_go_on(net):
+        if not may_go_on(net):
             net.has_converged = True
             break
 
@@ -59,43 +63,40 @@ class _Descent:
 
     def __init__(self, net: "InMemoryNet", train: Rows) -> None:
         self.net = net
-        tensors = [train.inputs, train.targets, train.weights]
-        self.batches = EpochBatches(tensors, net.order, merge_last_single=net.has_batch_normalization)
-        self.parameters = list(net.module_.parameters())
-        self.program = DenseProgram(net) if DenseProgram.can_run(net) else None
-        self.penalty = _PenaltyGradient(net.penalised_weights, net.loss_penalty) if net.loss_penalty else None
+        self.train = train
+        self.steps: Any = _ProgramSteps(net, train) if DenseProgram.can_run(net) else _AutogradSteps(net, train)
         self.rate: float | None = None
         self.is_listened_to = net.hooks("on_batch_begin", "on_batch_end", "on_grad_computed")
 
     def run_pass(self) -> float:
         """Step through all batches once and return their mean loss, penalty included."""
-        log = _PassLog(self.batches.sizes)
         self.net.module_.train()
         if self.net.callbacks_:
             self._follow_frozen_layers()
         self._set_rate(self.net.epochs_of_fit)
+        self.n_rows = 0
         try:
-            self._step_through(log)
+            with self.steps.mode() if not self.is_listened_to else nullcontext():
+                self._step_through()
         except KeyboardInterrupt:
-            end_epoch_early(self.net, log.mean_loss() if log.n_batches else None, log.n_rows)
+            end_epoch_early(self.net, self.steps.end_pass() if self.n_rows else None, self.n_rows)
             raise
         self.net.epochs_of_fit += 1
-        if self.program is not None and self.net.callbacks_:
-            self.program.write_optimizer_state()
-        return log.mean_loss()
+        return self.steps.end_pass()
 
     def leave_program(self) -> None:
-        """Give the module and its optimizer memory of their own; go on, if at all, by autograd."""
-        if self.program is not None:
-            self.program.close()
-            self.program = None
+        """Give the module and its optimizer memory of their own; nothing can be run afterwards."""
+        steps, self.steps = self.steps, None
+        if steps is not None:
+            steps.close()
 
     def _follow_frozen_layers(self) -> None:
-        """A callback may have frozen or thawed a layer."""
-        if self.program is not None and not DenseProgram.can_run(self.net):
-            self.leave_program()
-        if self.penalty is not None:
-            self.penalty = _PenaltyGradient(self.net.penalised_weights, self.net.loss_penalty)
+        """A callback may have frozen or thawed a layer: go on by autograd."""
+        if isinstance(self.steps, _AutogradSteps):
+            self.steps.read_penalty()
+        elif not DenseProgram.can_run(self.net):
+            self.steps.close()
+            self.steps = _AutogradSteps(self.net, self.train)
 
     def _set_rate(self, progress: float) -> None:
         """Follow the schedule, and leave the optimizer's rate to callbacks where the schedule does not move."""
@@ -104,40 +105,127 @@ class _Descent:
             self.rate = rate
             self.net.set_learning_rate(rate)
 
-    def _step_through(self, log: "_PassLog") -> None:
-        net, is_listened_to, schedule = self.net, self.is_listened_to, self.net.schedule
-        compute, update = self._choose_step()
-        for index, (inputs, targets, sample_weights) in enumerate(self.batches.next_epoch()):
+    def _step_through(self) -> None:
+        net, steps, is_listened_to, schedule = self.net, self.steps, self.is_listened_to, self.net.schedule
+        sizes = steps.sizes
+        for index, batch in enumerate(steps.next_epoch()):
             if schedule.per_batch:
-                self._set_rate(net.epochs_of_fit + index / len(log.sizes))
+                self._set_rate(net.epochs_of_fit + index / len(sizes))
             if is_listened_to:
-                net.notify("on_batch_begin", batch=(inputs, targets), training=True)
-            outputs, loss, penalty = compute(inputs, targets, sample_weights, log.sizes[index])
+                net.notify("on_batch_begin", batch=steps.show(batch), training=True)
+            outputs = steps.compute_gradient(batch, sizes[index])
             if is_listened_to:
-                _notify_gradients(net, (inputs, targets))
-            update()
-            log.add(loss, penalty)
+                _notify_gradients(net, steps.show(batch))
+            steps.update()
+            self.n_rows += sizes[index]
             if is_listened_to:
-                log_batch(net, "train", loss, log.sizes[index])
-                net.notify("on_batch_end", batch=(inputs, targets), training=True, loss=loss, y_pred=outputs)
+                loss = steps.last_loss(outputs, batch)
+                log_batch(net, "train", loss, sizes[index])
+                net.notify("on_batch_end", batch=steps.show(batch), training=True, loss=loss, y_pred=steps.own(outputs))
 
-    def _choose_step(self) -> tuple[Any, Any]:
+
+class _ProgramSteps:
+    """Steps below autograd."""
+
+    #: Spares torch the bookkeeping of what could be differentiated.
+    mode = torch.inference_mode
+
+    def __init__(self, net: "InMemoryNet", train: Rows) -> None:
+        self.net = net
+        self.batches: StackedBatches | SingleBatches
+        if isinstance(train.inputs, torch.Tensor) and count_bytes(train.inputs) <= MAX_GATHERED_BYTES:
+            self.batches = StackedBatches([train], [net.order], net.has_batch_normalization)
+        else:
+            tensors = [train.inputs, train.targets, train.weights]
+            self.batches = SingleBatches(EpochBatches(tensors, net.order, net.has_batch_normalization))
+        self.program = DenseProgram([net], self.batches.n_rows)
+        self.sizes = [n_rows for (n_rows,) in self.batches.sizes]
+        self.groups = net.optimizer_.param_groups
+        self.next_epoch = self.batches.next_epoch
+
+    def compute_gradient(self, batch: Batch, n_rows: int) -> torch.Tensor:
+        return self.program.compute_gradient(batch)
+
+    def update(self) -> None:
+        """Step at the rate that the net's own optimizer is set to."""
+        self.program.update((self.groups[0]["lr"],))
+        # What torch's schedulers look for before they lower the rate of the net's own optimizer.
         optimizer: Any = self.net.optimizer_
-        if self.program is not None:
-            return self._compute_by_program, self.program.update
-        return self._compute_by_autograd, optimizer.step
+        optimizer._opt_called = True
 
-    def _compute_by_program(self, inputs: Any, targets: Any, sample_weights: Any, n_rows: int) -> Any:
-        program: Any = self.program
-        outputs, loss = program.compute_gradient(inputs, targets, sample_weights)
-        return outputs, loss, program.add_penalty(self.penalty.penalty, n_rows) if self.penalty is not None else None
+    def end_pass(self) -> float:
+        if self.net.callbacks_:
+            self.program.write_optimizer_state(0)
+        return self.program.end_pass()[0]
 
-    def _compute_by_autograd(self, inputs: Any, targets: Any, sample_weights: Any, n_rows: int) -> Any:
+    def close(self) -> None:
+        self.program.close()
+
+    def show(self, batch: Batch) -> tuple[Any, Any]:
+        """Return inputs and targets as callbacks know them."""
+        return batch.inputs[0], batch.targets[0]
+
+    def own(self, outputs: torch.Tensor) -> torch.Tensor:
+        return outputs[0].clone()
+
+    def last_loss(self, outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Return the batch's mean loss, without penalty."""
+        weights = None if batch.weights is None else batch.weights.view(-1)
+        loss: torch.Tensor = self.net.criterion_.forward(outputs[0], batch.targets[0], weights)
+        return loss
+
+
+class _AutogradSteps:
+    """Steps along gradients that torch derives: for every module."""
+
+    mode = nullcontext
+
+    def __init__(self, net: "InMemoryNet", train: Rows) -> None:
+        self.net = net
+        tensors = [train.inputs, train.targets, train.weights]
+        self.batches = EpochBatches(tensors, net.order, merge_last_single=net.has_batch_normalization)
+        self.sizes = self.batches.sizes
+        self.parameters = list(net.module_.parameters())
+        self.log = _PassLog(self.sizes)
+        self.next_epoch = self.batches.next_epoch
+        self.read_penalty()
+
+    def read_penalty(self) -> None:
+        """Find the weights that are penalised."""
+        penalty = self.net.loss_penalty
+        self.penalty = _PenaltyGradient(self.net.penalised_weights, penalty) if penalty else None
+
+    def compute_gradient(self, batch: Any, n_rows: int) -> torch.Tensor:
         for parameter in self.parameters:
             parameter.grad = None
-        outputs, loss = self.net.forward_loss(inputs, targets, sample_weights)
+        outputs, loss = self.net.forward_loss(*batch)
         loss.backward()
-        return outputs.detach(), loss.detach(), self.penalty.add(n_rows) if self.penalty is not None else None
+        self.loss = loss.detach()
+        self.log.add(self.loss, self.penalty.add(n_rows) if self.penalty is not None else None)
+        return outputs.detach()
+
+    def update(self) -> None:
+        optimizer: Any = self.net.optimizer_
+        optimizer.step()
+
+    def end_pass(self) -> float:
+        loss = self.log.mean_loss()
+        self.log = _PassLog(self.sizes)
+        return loss
+
+    def close(self) -> None:
+        """Nothing was taken."""
+
+    def show(self, batch: Any) -> tuple[Any, Any]:
+        """Return inputs and targets."""
+        return batch[0], batch[1]
+
+    def own(self, outputs: torch.Tensor) -> torch.Tensor:
+        return outputs
+
+    def last_loss(self, outputs: torch.Tensor, batch: Any) -> torch.Tensor:
+        """Return the batch's mean loss, without penalty."""
+        return self.loss
 
 
 def _notify_gradients(net: "InMemoryNet", batch: tuple[Any, Any]) -> None:
@@ -217,7 +305,7 @@ def _in_memory_order(weight: torch.Tensor) -> torch.Tensor:
     return weight.as_strided((weight.numel(),), (1,))
 
 
-def _may_go_on(net: "InMemoryNet") -> bool:
+def may_go_on(net: "InMemoryNet") -> bool:
     """Ask the stopping rule, and the schedule when patience has run out."""
     net.schedule.after_epoch(net.rows_seen, net.rule.n_without_gain)
     if not net.rule.is_exhausted:
@@ -230,7 +318,7 @@ def _may_go_on(net: "InMemoryNet") -> bool:
     return goes_on
 
 
-def _end_diverged(net: "InMemoryNet", loss: float, epoch: int, train: Rows, validation: Rows | None) -> None:
+def end_diverged(net: "InMemoryNet", loss: float, epoch: int, train: Rows, validation: Rows | None) -> None:
     """Give the last weights with finite predictions back; raise where nothing was learnt before."""
     net.restore_last_finite()
     kept, before = epoch, net.before_last_finite

@@ -45,6 +45,8 @@ DEFAULT_BATCH_SIZE = 200
 # ones leave the cache, and predictions of a convolutional network took twice the time.
 MAX_PASS_ELEMENTS = 2**21
 
+INTERRUPTED = "Training interrupted by user."
+
 NET_IS_OWNED = (
     "The net of an sknets estimator trains on the rows that its estimator prepares. Call fit or partial_fit of the "
     "estimator instead of its net_"
@@ -174,10 +176,7 @@ class InMemoryNet(NeuralNet):
         if not isinstance(X, RowsDataset):
             raise TypeError(f"{NET_IS_OWNED}; got {type(X).__name__}.")
         validation: RowsDataset | None = fit_params.get("validation")
-        self.epoch_data = {"dataset_train": X, "dataset_valid": validation}
-        self.n_iter = 0
-        self.final_loss = math.nan
-        self.has_converged = self.was_interrupted = self.was_stopped = False
+        self._begin({"dataset_train": X, "dataset_valid": validation})
         method = METHODS[self.solver.method]
         try:
             method(self, X.rows, validation.rows if validation else None, self.max_epochs if epochs is None else epochs)
@@ -187,12 +186,23 @@ class InMemoryNet(NeuralNet):
             if not self.snapshot().is_finite():
                 self.restore_last_finite()
             self.restore_best()
-            warn_user("Training interrupted by user.")
+            warn_user(INTERRUPTED)
         finally:
             self.last_finite = self.before_last_finite = None
             del self.epoch_data
             self.module_.eval()
         return self
+
+    def begin_stacked(self) -> None:
+        """Begin a training that others run: no callback is to be told."""
+        self._begin({})
+        self.module_.train()
+
+    def _begin(self, epoch_data: dict[str, Any]) -> None:
+        self.epoch_data = epoch_data
+        self.n_iter = 0
+        self.final_loss = math.nan
+        self.has_converged = self.was_interrupted = self.was_stopped = False
 
     @property
     def solver(self) -> Solver:
@@ -290,7 +300,7 @@ class InMemoryNet(NeuralNet):
 
     def snapshot(self) -> Snapshot:
         """Copy the module's parameters and buffers."""
-        return Snapshot(self.module_)
+        return Snapshot.of(self.module_)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Write a snapshot back in place."""

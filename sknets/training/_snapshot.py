@@ -1,6 +1,7 @@
 """A module's weights at one moment."""
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import nn
@@ -16,10 +17,15 @@ class Snapshot:
     buffers : list of torch.Tensor
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, parameters: Iterable[torch.Tensor], buffers: Iterable[torch.Tensor]) -> None:
         with torch.no_grad():
-            self.weights = torch.cat([parameter.reshape(-1) for parameter in module.parameters()])
-        self.buffers = [buffer.clone() for buffer in module.buffers()]
+            self.weights = torch.cat([parameter.reshape(-1) for parameter in parameters])
+        self.buffers = [buffer.clone() for buffer in buffers]
+
+    @classmethod
+    def of(cls, module: nn.Module) -> "Snapshot":
+        """Copy a module's parameters and buffers."""
+        return cls(module.parameters(), module.buffers())
 
     def is_finite(self) -> bool:
         """Whether every parameter is finite; asks the device for one number."""

@@ -16,6 +16,12 @@ from sknets.training._row_sources import RowSource
 def train(plan: TrainingPlan, net: InMemoryNet | None = None) -> InMemoryNet:
     """Train a new net by ``plan``, or ``net`` further, and return it."""
     net = make_net(plan.recipe, plan.random) if net is None else net
+    prepare(plan, net)
+    return train_prepared(plan, net)
+
+
+def prepare(plan: TrainingPlan, net: InMemoryNet) -> None:
+    """Set all that a training by ``plan`` begins with."""
     is_new = not hasattr(net, "order")
     has_other_solver = net.recipe.solver.solver != plan.recipe.solver.solver
     net.recipe = plan.recipe
@@ -25,6 +31,10 @@ def train(plan: TrainingPlan, net: InMemoryNet | None = None) -> InMemoryNet:
     else:
         _renew_callbacks(net)
         net.start_training(plan)
+
+
+def train_prepared(plan: TrainingPlan, net: InMemoryNet) -> InMemoryNet:
+    """Train a net that ``prepare`` has made ready for ``plan``."""
     users_callbacks = net.callbacks_
     net.callbacks_ = [*users_callbacks, *plan.listeners]
     n_epochs = 1 if plan.is_one_pass else plan.max_epochs

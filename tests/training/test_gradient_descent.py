@@ -12,6 +12,7 @@ from skorch.callbacks import Callback
 from sknets import LinearRegression, MLPClassifier, MLPRegressor
 from sknets.exceptions import DivergenceError, DivergenceWarning
 from sknets.training import LOSSES
+from sknets.training._dense_program import DenseProgram
 from sknets.training._gradient_descent import _PassLog
 from tests.training._fitting import dense_layers, fit
 
@@ -315,10 +316,11 @@ def test_a_failed_continuation_leaves_the_weights_untouched(inputs, targets, aga
     assert reg.loss_curve_ == curve
 
 
-def test_the_optimizer_keeps_no_infinity_from_a_divergence(inputs, targets):
+def test_the_optimizer_begins_anew_after_a_divergence(inputs, targets):
     y = targets["one output"]
     with pytest.warns(DivergenceWarning, match="Training diverged"):
         reg = diverging(momentum=0.9).fit(inputs, y)
+    assert not reg.net_.optimizer_.state
     with torch.no_grad():
         for parameter in reg.module_.parameters():
             parameter.zero_()
@@ -349,44 +351,38 @@ def interrupted(estimator, *data, **more):
         return estimator.fit(*data, **more)
 
 
-def interrupt_loss(monkeypatch, name, k):
-    """Press Ctrl-C in the k-th call of a loss."""
-    original, calls = LOSSES[name].forward, []
+def interrupt(monkeypatch, owner, name, k):
+    """Press Ctrl-C in the k-th call of a method."""
+    original, calls = getattr(owner, name), []
 
-    def forward(self, *args):
-        calls.append(1)
-        if len(calls) == k:
-            raise KeyboardInterrupt
-        return original(self, *args)
-
-    monkeypatch.setattr(LOSSES[name], "forward", forward)
-
-
-def interrupt_step(monkeypatch, k):
-    """Press Ctrl-C in the k-th step of SGD."""
-    original, calls = torch.optim.SGD.step, []
-
-    def step(self, *args, **kwargs):
+    def method(self, *args, **kwargs):
         calls.append(1)
         if len(calls) == k:
             raise KeyboardInterrupt
         return original(self, *args, **kwargs)
 
-    monkeypatch.setattr(torch.optim.SGD, "step", step)
+    monkeypatch.setattr(owner, name, method)
+
+
+def interrupt_gradient(monkeypatch, k):
+    interrupt(monkeypatch, DenseProgram, "compute_gradient", k)
+
+
+def interrupt_step(monkeypatch, k):
+    interrupt(monkeypatch, DenseProgram, "update", k)
 
 
 PARAMETERS = SGD | {"batch_size": 10, "shuffle": False}  # seven steps an epoch
 
 
-@pytest.mark.parametrize("where", ["loss", "step"])
+@pytest.mark.parametrize("interrupt_within", [interrupt_gradient, interrupt_step])
 @pytest.mark.parametrize(("k", "n_whole_steps"), [(10, 9), (7, 6), (8, 7), (2, 1)])
-def test_an_interruption_keeps_the_steps_that_were_done(inputs, targets, monkeypatch, where, k, n_whole_steps):
+def test_an_interruption_keeps_the_steps_that_were_done(
+    inputs, targets, monkeypatch, interrupt_within, k, n_whole_steps
+):
     y = targets["one output"]
 
-    if where == "loss":
-        interrupt_loss(monkeypatch, "squared_error", k)
-    else:
-        interrupt_step(monkeypatch, k)
+    interrupt_within(monkeypatch, k)
     reg = interrupted(MLPRegressor(**PARAMETERS), inputs, y)
     monkeypatch.undo()
 
@@ -453,13 +449,14 @@ def test_early_stopping_restores_the_best_weights_after_an_interruption(inputs, 
 
 def test_an_interruption_while_validation_rows_are_scored_leaves_a_whole_log(inputs, targets, monkeypatch):
     y = targets["one output"]
-    # Seven losses of training and one of validation an epoch: the sixteenth is the second validation.
-    interrupt_loss(monkeypatch, "squared_error", 16)
+    # The loss as a module is called for validation rows only.
+    interrupt(monkeypatch, LOSSES["squared_error"], "forward", 2)
 
     reg = interrupted(MLPRegressor(**PARAMETERS), inputs, y, X_val=inputs, y_val=y)
 
     assert reg.n_iter_ == len(reg.history_) == len(reg.loss_curve_)
     assert reg.t_ == N_ROWS * reg.n_iter_
+    assert reg.n_iter_ == 2
     assert all("seconds" in row for row in reg.history_)
 
 

@@ -7,6 +7,7 @@ from sklearn.linear_model._sgd_fast import Hinge
 from sklearn.neural_network._base import LOSS_FUNCTIONS
 
 from sknets.training import LOSSES
+from sknets.training._losses import stack_losses
 
 N_ROWS = 9
 REGRESSION = ["mean_squared_error", "squared_error", "absolute_error", "huber", "quantile"]
@@ -305,3 +306,86 @@ def test_the_link_names_the_function_that_makes_predictions(name, link, inverse,
     factor = 2 if name == "mean_squared_error" else 1
     assert LOSSES[name].link == link
     np.testing.assert_allclose(z.grad.numpy(), factor * expected, rtol=1e-12)
+
+
+# -------------------------------------------------------------------------------------------- slopes
+
+SETTINGS = {
+    "cross_entropy": [{}, {"label_smoothing": 0.1}, {"label_smoothing": 0.4}],
+    "binary_cross_entropy": [{"label_smoothing": 0.1}, {}, {"label_smoothing": 0.4}],
+    "quantile": [{"quantile": 0.1}, {}, {"quantile": 0.9}],
+}
+
+
+def slopes_by_autograd(loss, outputs, targets):
+    z = torch.from_numpy(outputs).requires_grad_()
+    return torch.autograd.grad(loss.rows(z, torch.from_numpy(targets)).sum(), z)[0]
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_slopes_are_the_derivatives_of_the_rows(name, which, example):
+    outputs, targets = example(name)
+    loss = LOSSES[name](**SETTINGS.get(name, [{}] * 3)[which])
+
+    slopes = loss.slopes(torch.from_numpy(outputs), torch.from_numpy(targets))
+
+    torch.testing.assert_close(slopes, slopes_by_autograd(loss, outputs, targets), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("n_columns", [1, 3])
+@pytest.mark.parametrize("is_alike", [False, True])
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_slopes_of_several_networks_follow_each_ones_settings(name, is_alike, n_columns, example):
+    if name == "cross_entropy" and n_columns == 1:
+        pytest.skip("softmax needs two columns")
+    examples = [example(name) for _ in range(3)]
+    outputs = [z[:, :n_columns] for z, _ in examples]
+    targets = [t[:, :n_columns] if t.ndim == 2 else t for _, t in examples]
+    settings = [SETTINGS.get(name, [{}] * 3)[0 if is_alike else k] for k in range(3)]
+    losses = [LOSSES[name](**own) for own in settings]
+
+    stacked = stack_losses(losses, torch.zeros(1, dtype=torch.float64))
+    slopes = stacked.slopes(torch.from_numpy(np.stack(outputs)), torch.from_numpy(np.stack(targets)))
+
+    for k, loss in enumerate(losses):
+        expected = slopes_by_autograd(loss, outputs[k], targets[k])
+        torch.testing.assert_close(slopes[k], expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_slopes_lie_in_memory_of_their_own(name, example):
+    outputs, targets = (torch.from_numpy(array) for array in example(name))
+    before = outputs.clone(), targets.clone()
+
+    LOSSES[name]().slopes(outputs, targets).fill_(7)
+
+    assert torch.equal(outputs, before[0])
+    assert torch.equal(targets, before[1])
+
+
+@pytest.mark.parametrize("name", ["absolute_error", "huber", "quantile"])
+def test_slopes_where_a_prediction_is_exact_are_autograds(name):
+    # The quantile loss has none there; both take the middle.
+    outputs = np.array([[0.5, -1.0]])
+    loss = LOSSES[name]()
+
+    slopes = loss.slopes(torch.from_numpy(outputs), torch.from_numpy(outputs.copy()))
+
+    torch.testing.assert_close(slopes, slopes_by_autograd(loss, outputs, outputs.copy()), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "binary_cross_entropy"])
+def test_slopes_of_scores_beyond_the_exponentials_range_are_finite(name):
+    outputs = torch.tensor([[2000.0, -2000.0]], dtype=torch.float64)
+    targets = torch.tensor([1]) if name == "cross_entropy" else torch.tensor([[0.0, 1.0]], dtype=torch.float64)
+
+    assert LOSSES[name]().slopes(outputs, targets).tolist() == [[1.0, -1.0]]
+
+
+def test_stacked_losses_leave_the_networks_own_alone():
+    losses = [LOSSES["quantile"](quantile) for quantile in (0.1, 0.9)]
+
+    stack_losses(losses, torch.zeros(1))
+
+    assert [loss.quantile for loss in losses] == [0.1, 0.9]

@@ -20,7 +20,7 @@ def values(module):
 @pytest.mark.parametrize("kind", MODULES)
 def test_restoring_brings_every_parameter_and_buffer_back(kind):
     module = MODULES[kind]()
-    before, snapshot = values(module), Snapshot(module)
+    before, snapshot = values(module), Snapshot.of(module)
     with torch.no_grad():
         for tensor in module.state_dict().values():
             tensor.add_(1)
@@ -33,7 +33,7 @@ def test_restoring_brings_every_parameter_and_buffer_back(kind):
 @pytest.mark.parametrize("kind", MODULES)
 def test_a_snapshot_does_not_follow_the_module(kind):
     module = MODULES[kind]()
-    snapshot = Snapshot(module)
+    snapshot = Snapshot.of(module)
     taken = snapshot.weights.clone()
 
     with torch.no_grad():
@@ -51,7 +51,7 @@ def test_one_number_out_of_range_is_seen(value, is_finite):
     with torch.no_grad():
         module.weight[1, 1] = value
 
-    assert Snapshot(module).is_finite() == is_finite
+    assert Snapshot.of(module).is_finite() == is_finite
 
 
 def test_infinities_of_both_signs_do_not_cancel():
@@ -59,12 +59,12 @@ def test_infinities_of_both_signs_do_not_cancel():
     with torch.no_grad():
         module.weight.copy_(torch.tensor([[math.inf, -math.inf]]))
 
-    assert not Snapshot(module).is_finite()
+    assert not Snapshot.of(module).is_finite()
 
 
 def test_the_copy_on_the_cpu_restores_as_well():
     module = MODULES["with buffers"]()
-    before, snapshot = values(module), Snapshot(module).to_cpu()
+    before, snapshot = values(module), Snapshot.of(module).to_cpu()
     with torch.no_grad():
         for tensor in module.state_dict().values():
             tensor.add_(1)

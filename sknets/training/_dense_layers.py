@@ -1,0 +1,303 @@
+"""The layers of a stack of networks: forward and backward passes, written out.
+
+Tensors have a leading axis for the networks: (k, rows, width). A layer keeps what its backward pass needs.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from sknets.nn import MLP, BatchNormalization, Dropout, Residual
+from sknets.training._activation_slopes import ACTIVATIONS
+
+#: Finds the values and the gradients, of shape (k, ...), of a parameter of the first network.
+Places = Callable[[nn.Parameter], tuple[torch.Tensor, torch.Tensor]]
+
+
+class BatchRows(NamedTuple):
+    """What layers must know of a batch's rows.
+
+    Attributes
+    ----------
+    weights : torch.Tensor of shape (k, rows, 1) or None
+        None where all rows count alike.
+    n_rows : sequence of int or None
+        Rows of each network where the last ones are padding of weight zero; None where no row is.
+    """
+
+    weights: torch.Tensor | None = None
+    n_rows: Sequence[int] | None = None
+
+
+class DenseLayer:
+    """A linear layer."""
+
+    def __init__(self, layers: Sequence[nn.Linear]) -> None:
+        self.first: Any = layers[0]
+        self.needs_no_slope = False
+
+    def attach(self, places: Places) -> None:
+        """Take the memory of parameters and gradients."""
+        weight, self.weight_gradient = places(self.first.weight)
+        self.weight, self.transposed = weight, weight.transpose(1, 2)  # (k, out, in), (k, in, out)
+        self.bias: torch.Tensor | None = None
+        if self.first.bias is not None:
+            bias, gradient = places(self.first.bias)
+            self.bias, self.bias_gradient = bias.unsqueeze(1), gradient.unsqueeze(1)
+
+    def forward(self, inputs: torch.Tensor, rows: BatchRows, outputs: torch.Tensor | None = None) -> torch.Tensor:
+        """Return ``inputs @ weight.T + bias``, written into ``outputs`` where given."""
+        self.inputs = inputs
+        if self.bias is None:
+            return torch.bmm(inputs, self.transposed, out=outputs)
+        return torch.baddbmm(self.bias, inputs, self.transposed, out=outputs)
+
+    def backward(self, slope: torch.Tensor) -> torch.Tensor | None:
+        torch.bmm(slope.transpose(1, 2), self.inputs, out=self.weight_gradient)
+        if self.bias is not None:
+            torch.sum(slope, 1, keepdim=True, out=self.bias_gradient)
+        return None if self.needs_no_slope else torch.bmm(slope, self.weight)
+
+    def evaluate(self, inputs: torch.Tensor) -> torch.Tensor:
+        outputs = torch.bmm(inputs, self.transposed)
+        return outputs if self.bias is None else outputs.add_(self.bias)
+
+    def compact(self, kept: Sequence[int]) -> None:
+        """Forget the networks that have left."""
+
+    def write_back(self, network: int, layer: Any) -> None:
+        """Write what is no parameter into a network's own layer."""
+
+
+class ActivationLayer:
+    """A function of single numbers."""
+
+    def __init__(self, layers: Sequence[nn.Module]) -> None:
+        self.function, self.derivative = ACTIVATIONS[type(layers[0])](layers[0])
+
+    def attach(self, places: Places) -> None: ...
+
+    def forward(self, inputs: torch.Tensor, rows: BatchRows) -> torch.Tensor:
+        self.inputs = inputs
+        self.outputs = self.function(inputs)
+        return self.outputs
+
+    def backward(self, slope: torch.Tensor) -> torch.Tensor:
+        return self.derivative(slope, self.inputs, self.outputs)
+
+    def evaluate(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.function(inputs)
+
+    def compact(self, kept: Sequence[int]) -> None: ...
+
+    def write_back(self, network: int, layer: Any) -> None: ...
+
+
+class DropoutLayer:
+    """Dropout; each network's mask comes from the generator of its own layer."""
+
+    def __init__(self, layers: Sequence[Dropout]) -> None:
+        self.layers = list(layers)
+        self._find_shares()
+
+    def attach(self, places: Places) -> None: ...
+
+    def forward(self, inputs: torch.Tensor, rows: BatchRows) -> torch.Tensor:
+        if len(self.layers) == 1:
+            self.mask = self.layers[0].draw_mask(inputs)
+            return inputs * self.mask
+        # Zeros where rows are padding: what lies in fresh memory may not be a number.
+        mask = torch.empty_like(inputs) if rows.n_rows is None else torch.zeros_like(inputs)
+        for k, layer in enumerate(self.layers):
+            own = mask[k] if rows.n_rows is None else mask[k, : rows.n_rows[k]]
+            own.bernoulli_(1 - layer.p, generator=layer.generator)
+        self.mask = mask.div_(self.shares)
+        return inputs * mask
+
+    def backward(self, slope: torch.Tensor) -> torch.Tensor:
+        return slope * self.mask
+
+    def evaluate(self, inputs: torch.Tensor) -> torch.Tensor:
+        return inputs
+
+    def compact(self, kept: Sequence[int]) -> None:
+        self.layers = [self.layers[k] for k in kept]
+        self._find_shares()
+
+    def write_back(self, network: int, layer: Any) -> None: ...
+
+    def _find_shares(self) -> None:
+        shares = [1 - layer.p for layer in self.layers]
+        self.shares: Any = shares[0]
+        if len(set(shares)) > 1:
+            generator: Any = self.layers[0].generator
+            self.shares = torch.tensor(shares, dtype=torch.float64, device=generator.device).view(-1, 1, 1)
+
+
+class BatchNormalizationLayer:
+    """Batch normalization with weighted rows and running statistics; see ``sknets.nn.BatchNormalization``."""
+
+    def __init__(self, layers: Sequence[BatchNormalization]) -> None:
+        self.first = layers[0]
+        self.n_batches = [int(layer.num_batches_tracked) for layer in layers]
+        self.means = torch.stack([layer.running_mean for layer in layers]).unsqueeze(1)  # (k, 1, width)
+        self.variances = torch.stack([layer.running_var for layer in layers]).unsqueeze(1)
+        if len(layers) == 1:
+            self._share_memory(layers[0])
+
+    def attach(self, places: Places) -> None:
+        scale, scale_gradient = places(self.first.weight)
+        shift, shift_gradient = places(self.first.bias)
+        self.scale, self.scale_gradient = scale.unsqueeze(1), scale_gradient.unsqueeze(1)
+        self.shift, self.shift_gradient = shift.unsqueeze(1), shift_gradient.unsqueeze(1)
+
+    def forward(self, inputs: torch.Tensor, rows: BatchRows) -> torch.Tensor:
+        weights = rows.weights
+        if weights is None:
+            self.shares: Any = 1 / inputs.shape[1]
+            mean = inputs.mean(1, keepdim=True)
+            centred = inputs - mean
+            variance = centred.square().mean(1, keepdim=True)
+        else:
+            self.shares = weights / weights.sum(1, keepdim=True)
+            mean = (inputs * self.shares).sum(1, keepdim=True)
+            centred = inputs - mean
+            variance = (centred.square() * self.shares).sum(1, keepdim=True)
+        self._follow(mean, variance)
+        self.inverse_spread = torch.rsqrt(variance + self.first.eps)
+        self.normalized = centred.mul_(self.inverse_spread)
+        return torch.addcmul(self.shift, self.normalized, self.scale)
+
+    def backward(self, slope: torch.Tensor) -> torch.Tensor:
+        torch.sum(slope, 1, keepdim=True, out=self.shift_gradient)
+        torch.sum(slope * self.normalized, 1, keepdim=True, out=self.scale_gradient)
+        through_statistics = torch.addcmul(self.shift_gradient, self.normalized, self.scale_gradient)
+        return (slope - through_statistics.mul_(self.shares)).mul_(self.scale * self.inverse_spread)
+
+    def evaluate(self, inputs: torch.Tensor) -> torch.Tensor:
+        normalized = (inputs - self.means) * torch.rsqrt(self.variances + self.first.eps)
+        return torch.addcmul(self.shift, normalized, self.scale)
+
+    def compact(self, kept: Sequence[int]) -> None:
+        self.n_batches = [self.n_batches[k] for k in kept]
+        self.means, self.variances = self.means[kept], self.variances[kept]
+
+    def write_back(self, network: int, layer: Any) -> None:
+        layer.running_mean.copy_(self.means[network, 0])
+        layer.running_var.copy_(self.variances[network, 0])
+        layer.num_batches_tracked.fill_(self.n_batches[network])
+        layer._n_batches = self.n_batches[network]
+
+    def _share_memory(self, layer: BatchNormalization) -> None:
+        layer.running_mean.data = self.means[0, 0]
+        layer.running_var.data = self.variances[0, 0]
+
+    def _follow(self, mean: torch.Tensor, variance: torch.Tensor) -> None:
+        """Move the running statistics towards the batch's own."""
+        self.n_batches = [n + 1 for n in self.n_batches]
+        shares = [max(self.first.momentum, 1 / n) for n in self.n_batches]
+        share: Any = shares[0]
+        if len(set(shares)) > 1:
+            share = torch.tensor(shares, dtype=mean.dtype, device=mean.device).view(-1, 1, 1)
+        self.means.lerp_(mean, share)
+        self.variances.lerp_(variance, share)
+
+
+class GroupNormalizationLayer:
+    """Layer normalization of each of several groups of a row's units; of a single group for ``nn.LayerNorm``."""
+
+    def __init__(self, layers: Sequence[nn.LayerNorm | nn.GroupNorm]) -> None:
+        self.first: Any = layers[0]
+        self.n_groups = layers[0].num_groups if isinstance(layers[0], nn.GroupNorm) else 1
+
+    def attach(self, places: Places) -> None:
+        scale, scale_gradient = places(self.first.weight)
+        shift, shift_gradient = places(self.first.bias)
+        self.scale, self.scale_gradient = scale.unsqueeze(1), scale_gradient.unsqueeze(1)
+        self.shift, self.shift_gradient = shift.unsqueeze(1), shift_gradient.unsqueeze(1)
+
+    def forward(self, inputs: torch.Tensor, rows: BatchRows) -> torch.Tensor:
+        self.groups = inputs.unflatten(2, (self.n_groups, -1))  # (k, rows, groups, units)
+        width = [self.groups.shape[3]]
+        normalized, self.means, self.inverse_spreads = torch.native_layer_norm(
+            self.groups, width, None, None, self.first.eps
+        )
+        self.normalized = normalized.flatten(2)
+        return torch.addcmul(self.shift, self.normalized, self.scale)
+
+    def backward(self, slope: torch.Tensor) -> torch.Tensor:
+        torch.sum(slope, 1, keepdim=True, out=self.shift_gradient)
+        torch.sum(slope * self.normalized, 1, keepdim=True, out=self.scale_gradient)
+        slope_of_groups = (slope * self.scale).view_as(self.groups)
+        width, wanted = [self.groups.shape[3]], [True, False, False]
+        slopes = torch.ops.aten.native_layer_norm_backward.default(
+            slope_of_groups, self.groups, width, self.means, self.inverse_spreads, None, None, wanted
+        )
+        return slopes[0].flatten(2)
+
+    def evaluate(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.forward(inputs, BatchRows())
+
+    def compact(self, kept: Sequence[int]) -> None: ...
+
+    def write_back(self, network: int, layer: Any) -> None: ...
+
+
+class ResidualLayer:
+    """Layers in a row whose input is added to their output."""
+
+    def __init__(self, blocks: Sequence[Residual]) -> None:
+        self.layers = make_layers(blocks)
+
+    def attach(self, places: Places) -> None:
+        for layer in self.layers:
+            layer.attach(places)
+
+    def forward(self, inputs: torch.Tensor, rows: BatchRows) -> torch.Tensor:
+        outputs = inputs
+        for layer in self.layers:
+            outputs = layer.forward(outputs, rows)
+        return inputs + outputs
+
+    def backward(self, slope: torch.Tensor) -> torch.Tensor:
+        inner = slope
+        for layer in reversed(self.layers):
+            inner = layer.backward(inner)
+        return slope + inner
+
+    def evaluate(self, inputs: torch.Tensor) -> torch.Tensor:
+        outputs = inputs
+        for layer in self.layers:
+            outputs = layer.evaluate(outputs)
+        return inputs + outputs
+
+    def compact(self, kept: Sequence[int]) -> None:
+        for layer in self.layers:
+            layer.compact(kept)
+
+    def write_back(self, network: int, layer: Any) -> None:
+        for own, inner in zip(self.layers, layer, strict=True):
+            own.write_back(network, inner)
+
+
+LAYERS: dict[type[nn.Module], Callable[[Any], Any]] = {
+    nn.Linear: DenseLayer,
+    Dropout: DropoutLayer,
+    BatchNormalization: BatchNormalizationLayer,
+    nn.LayerNorm: GroupNormalizationLayer,
+    nn.GroupNorm: GroupNormalizationLayer,
+    Residual: ResidualLayer,
+    **dict.fromkeys(ACTIVATIONS, ActivationLayer),
+}
+
+
+def are_known(module: nn.Module) -> bool:
+    """Whether a network is a stack of layers in this file."""
+    return type(module) is MLP and all(type(layer) in LAYERS for layer in module.modules() if layer is not module)
+
+
+def make_layers(modules: Sequence[Any]) -> list[Any]:
+    """Return the layers of networks of one structure."""
+    return [LAYERS[type(layers[0])](layers) for layers in zip(*modules, strict=True)]

@@ -1,0 +1,187 @@
+"""Training by mini-batch gradients of several networks side by side; each lives and ends as it would alone."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from sknets.training._dense_batches import StackedBatches
+from sknets.training._dense_program import DenseProgram
+from sknets.training._epoch_log import begin_epoch, close_interrupted_epoch, end_epoch, end_epoch_early
+from sknets.training._gradient_descent import may_go_on
+from sknets.training._history import last_row
+
+if TYPE_CHECKING:
+    from sknets.training._net import InMemoryNet
+    from sknets.training._stack import Trainee
+
+
+def descend_together(trainees: "Sequence[Trainee]", max_pass_elements: int) -> None:
+    """Train all to their ends: the last epoch, the stopping rule's, divergence, or the user's interrupt."""
+    descent = _StackedDescent(trainees, max_pass_elements)
+    try:
+        while descent.live:
+            descent.run_epoch()
+    except KeyboardInterrupt:
+        descent.end_interrupted()
+
+
+class _StackedDescent:
+    """The networks that are still being trained."""
+
+    def __init__(self, trainees: "Sequence[Trainee]", max_pass_elements: int) -> None:
+        self.live = list(trainees)
+        self.max_pass_elements = max_pass_elements
+        self.n_rows_stepped: list[int] = []
+        # Of an epoch whose steps are done, until every network's row is closed.
+        self.losses: list[float] | None = None
+        nets = self.nets
+        has_batch_normalization = nets[0].has_batch_normalization
+        self.batches = StackedBatches(
+            [trainee.plan.train for trainee in trainees], [net.order for net in nets], has_batch_normalization
+        )
+        self.program = DenseProgram(nets, self.batches.n_rows)
+        self.validation = self._join_validation()
+        # Vectors of weights, and running statistics, at the ends of the last two epochs.
+        self.last = self.before = self.program.copy_state()
+        self.epoch = 0
+
+    @property
+    def nets(self) -> "list[InMemoryNet]":
+        return [trainee.net for trainee in self.live]
+
+    def run_epoch(self) -> None:
+        """Step through every network's batches once, and let those leave that are done."""
+        nets = self.nets
+        for net in nets:
+            begin_epoch(net)
+        with torch.inference_mode():
+            self._step_through(nets)
+        losses = self.losses = self.program.end_pass()
+        state = self.program.copy_state()
+        are_finite = self.program.are_finite()
+        outputs = self._evaluate()
+        goes_on = []
+        for k, trainee in enumerate(self.live):
+            trainee.net.epochs_of_fit += 1
+            if not (are_finite[k] and math.isfinite(losses[k])):
+                self._note_divergence(k, losses[k])
+                goes_on.append(False)
+                continue
+            goes_on.append(self._end_epoch(k, losses[k], None if outputs is None else outputs[k], state))
+        self.before, self.last = self.last, state
+        self.n_rows_stepped, self.losses = [], None
+        self.epoch += 1
+        if not all(goes_on):
+            self._let_leave([k for k, stays in enumerate(goes_on) if not stays])
+
+    def end_interrupted(self) -> None:
+        """Close every open epoch and keep what was learnt."""
+        losses: Sequence[float | None] = [None] * len(self.live)
+        if any(self.n_rows_stepped):
+            losses = self.losses or self.program.end_pass()
+        for k, trainee in enumerate(self.live):
+            trainee.net.was_interrupted = trainee.was_interrupted = True
+            # The row of a divergence is closed, or dropped, when the training is finished.
+            if trainee.diverged_at is None:
+                self._close_row(k, losses[k])
+            self.program.write_back(k)
+            if not trainee.net.snapshot().is_finite():
+                trainee.net.restore(self.program.read_snapshot(self.last, k))
+            self._end(trainee)
+        self.live = []
+
+    def _close_row(self, k: int, loss: float | None) -> None:
+        trainee = self.live[k]
+        net = trainee.net
+        row: dict[str, Any] = last_row(net.history) if net.history else {}
+        if self.n_rows_stepped and "seconds" not in row and "train_loss" not in row:
+            end_epoch_early(net, loss, self.n_rows_stepped[k])
+        close_interrupted_epoch(net, len(trainee.plan.train))
+
+    def _step_through(self, nets: "list[InMemoryNet]") -> None:
+        program, n_batches = self.program, len(self.batches.sizes)
+        schedules = [net.schedule for net in nets]
+        starts = [net.epochs_of_fit for net in nets]
+        moves_in_epoch = any(schedule.per_batch for schedule in schedules)
+        rates = [schedule.rate_at(start) for schedule, start in zip(schedules, starts, strict=True)]
+        self.n_rows_stepped = [0] * len(nets)
+        sizes_so_far: list[tuple[int, ...]] = []
+        try:
+            for index, batch in enumerate(self.batches.next_epoch()):
+                if moves_in_epoch:
+                    done = index / n_batches
+                    rates = [schedule.rate_at(start + done) for schedule, start in zip(schedules, starts, strict=True)]
+                program.compute_gradient(batch)
+                program.update(rates)
+                sizes_so_far.append(batch.n_rows)
+        finally:
+            if sizes_so_far:
+                self.n_rows_stepped = [sum(own) for own in zip(*sizes_so_far, strict=True)]
+        for net, rate in zip(nets, rates, strict=True):
+            net.set_learning_rate(rate)
+
+    def _end_epoch(self, k: int, loss: float, outputs: torch.Tensor | None, state: Any) -> bool:
+        """Log a network's epoch and return whether it goes on."""
+        trainee = self.live[k]
+        net, plan = trainee.net, trainee.plan
+        rate = net.optimizer_.param_groups[0]["lr"]
+        end_epoch(
+            net,
+            loss,
+            plan.validation,
+            rate,
+            len(plan.train),
+            outputs=outputs if outputs is None else outputs[: len(plan.validation)],  # type: ignore[arg-type]  # not None
+            take_snapshot=lambda: self.program.read_snapshot(state, k),
+        )
+        # Its share of the time that all took together.
+        last_row(net.history)["seconds"] /= len(self.live)
+        if not may_go_on(net):
+            net.has_converged = True
+            return False
+        return net.n_iter < plan.max_epochs
+
+    def _note_divergence(self, k: int, loss: float) -> None:
+        trainee = self.live[k]
+        trainee.net.last_finite = self.program.read_snapshot(self.last, k)
+        if self.epoch:
+            trainee.net.before_last_finite = self.program.read_snapshot(self.before, k)
+        trainee.diverged_at = (loss, self.epoch)
+
+    def _let_leave(self, places: list[int]) -> None:
+        for k in places:
+            self.program.write_back(k)
+            self._end(self.live[k])
+        kept = [k for k in range(len(self.live)) if k not in set(places)]
+        self.live = [self.live[k] for k in kept]
+        if not kept:
+            return
+        self.last, self.before = (
+            self.program.select_state(self.last, kept),
+            self.program.select_state(self.before, kept),
+        )
+        self.batches = self.batches.compact(kept)
+        self.program.compact(kept)
+        self.validation = self._join_validation()
+
+    def _end(self, trainee: "Trainee") -> None:
+        net = trainee.net
+        if trainee.diverged_at is None:
+            net.restore_best()
+        net.module_.eval()
+
+    def _join_validation(self) -> torch.Tensor | None:
+        """Return all validation rows, each network's padded to the longest."""
+        parts = [trainee.plan.validation for trainee in self.live]
+        if any(part is None for part in parts):
+            return None
+        return torch.nn.utils.rnn.pad_sequence([part.inputs for part in parts if part is not None], batch_first=True)
+
+    def _evaluate(self) -> torch.Tensor | None:
+        if self.validation is None:
+            return None
+        width = max(self.validation.shape[2], self.nets[0].work_for(self.validation[0]).n_values)
+        step = max(1, self.max_pass_elements // (width * len(self.live)))
+        return torch.cat([self.program.evaluate(rows) for rows in self.validation.split(step, 1)], 1)
