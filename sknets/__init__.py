@@ -20,6 +20,7 @@ __getattr__, __dir__ = lazy_doors(
         "CNNClassifier": "sknets.vision",
         "CNNRegressor": "sknets.vision",
         "TransferClassifier": "sknets.vision",
+        "batched_fits": "sknets.batching",
         "summary": "sknets.inspection",
     },
     submodules=(
@@ -44,6 +45,7 @@ __all__ = [
     "Perceptron",
     "TransferClassifier",
     "__version__",
+    "batched_fits",
     "datasets",
     "displays",
     "exceptions",
@@ -57,6 +59,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from sknets import datasets, displays, exceptions, inspection, linear_model, neural_network, preprocessing, vision
+    from sknets.batching import batched_fits
     from sknets.inspection import summary
     from sknets.linear_model import LinearRegression, LogisticRegression, Perceptron
     from sknets.neural_network import MLPClassifier, MLPRegressor

@@ -20,6 +20,7 @@ from sknets.base._epoch_tasks import fit_task
 from sknets.base._failure import unchanged_on_failure
 from sknets.base._rows import PreparedRows, as_inputs, floating_dtype
 from sknets.base._weights import check_weights, drop_weightless
+from sknets.batching import train
 from sknets.training import (
     LOSSES,
     InMemoryNet,
@@ -38,7 +39,6 @@ from sknets.training import (
     last_row,
     make_net,
     split_off_validation,
-    train,
 )
 
 

@@ -1,0 +1,11 @@
+"""Many fits at once: networks of searches, cross-validations and ensembles trained together."""
+
+from sknets.batching._context import batched_fits
+from sknets.batching._joblib_backend import register
+from sknets.batching._report import BatchingReport
+from sknets.batching._train import train
+
+__all__ = ["BatchingReport", "batched_fits", "train"]
+
+# joblib finds backends by names that somebody has told it.
+register()

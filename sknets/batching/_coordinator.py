@@ -1,0 +1,125 @@
+"""The one thread of the process that decides which task runs when.
+
+Everything that happens to a task is a message to this thread: a task came to rest or ended, a root thread begins, has
+trained or was interrupted. The thread takes one message after the other and is alone with the states, so that they
+need no lock, and no Ctrl-C can break a change of state off in the middle: Python raises it in the main thread only. It
+lives as long as a session does. What waits, waits for its own lock or queue; nothing is polled.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
+
+import torch
+
+from sknets.batching._here import here
+from sknets.batching._schedule import Schedule
+from sknets.batching._session import Session
+from sknets.batching._task import Task
+from sknets.batching._waiting_fit import Order
+from sknets.batching._warning_state import WarningState, current_state, put_back
+from sknets.batching._workers import Worker, Workers
+
+# On a CPU one of 64 networks side by side costs a sixth of one by itself, and one of 256 hardly less; graphics cards
+# gain up to there. Each live task has a thread and rows of its own.
+MAX_LIVE = 256
+
+# Every thread that computes with OpenMP keeps as many threads as torch may use until it ends.
+MAX_OPENMP_THREADS = 2048
+MIN_LIVE = 32
+
+
+def max_live() -> int:
+    """Return how many tasks may be live at once on this machine."""
+    return min(MAX_LIVE, max(MIN_LIVE, MAX_OPENMP_THREADS // torch.get_num_threads()))
+
+
+class Coordinator:
+    """A queue of messages, and the thread that takes them out."""
+
+    def __init__(self) -> None:
+        self.schedule = Schedule(self, max_live)
+        self._workers = Workers(self._finished)
+        self._messages: SimpleQueue[tuple[Callable[..., None], tuple[Any, ...]]] = SimpleQueue()
+        # Held by the thread that serves.
+        self._role = threading.Lock()
+        # What holds outside of all tasks.
+        self._warning_state: WarningState = {}
+
+    def post(self, event: Callable[..., None], *arguments: Any) -> None:
+        """Have ``event`` handled, a method of the schedule's or of this."""
+        self._messages.put((event, arguments))
+        # In this order: a thread that gives the role up looks for messages afterwards.
+        if not self._role.locked():
+            threading.Thread(target=self._serve, name="sknets-coordinator", daemon=True).start()
+
+    def begin(self, session: Session) -> None:
+        """Take a session in, and the state of the world outside of it."""
+        if not self.schedule.sessions:
+            self._warning_state = current_state()
+        session.warning_state = self._warning_state
+        if session.n_running == 1:
+            session.call.warning_state = self._warning_state
+        self.schedule.begin(session)
+
+    def _serve(self) -> None:
+        # Of several threads that were started at once all but one end here.
+        while not self._messages.empty() and self._role.acquire(blocking=False):
+            try:
+                while self.schedule.sessions or not self._messages.empty():
+                    self._handle(*self._messages.get())
+                self._workers.stop()
+            finally:
+                self._role.release()
+
+    def _handle(self, event: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        try:
+            event(*arguments)
+            self.schedule.advance()
+        except Exception as error:  # noqa: BLE001  # a mistake in these files must not leave anybody waiting
+            for session in self.schedule.panic():
+                session.fail(error)
+
+    def _finished(self, task: Task, worker: Worker) -> None:
+        """Called in the worker's thread."""
+        self.post(self._take_back, task, worker)
+
+    def _take_back(self, task: Task, worker: Worker) -> None:
+        self._workers.give_back(worker)
+        self.schedule.finish(task)
+
+    # What the schedule has done:
+
+    def start(self, task: Task) -> None:
+        """Run a new task in a thread."""
+        self._workers.start(task)
+
+    def wake(self, task: Task) -> None:
+        """Let a resting task go on."""
+        task.wake()
+
+    def give(self, order: Order) -> None:
+        """Have a root thread train."""
+        order.session.take(order)
+
+    def close(self, session: Session) -> None:
+        """Let a root thread go."""
+        if not self.schedule.sessions:
+            self._workers.stop()
+            put_back(self._warning_state)
+        session.take(None)
+
+
+coordinator = Coordinator()
+
+
+def _start_over() -> None:
+    """In a process that was forked off there are none of these threads, and nothing there may wait for them."""
+    coordinator.__init__()  # type: ignore[misc]
+    here.task = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_over)

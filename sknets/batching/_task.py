@@ -1,0 +1,170 @@
+"""A task as its own thread sees it: it runs, waits for its network to be trained or for tasks of its own, and ends."""
+
+import threading
+from collections.abc import Callable
+from enum import Enum, auto
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from sknets.batching._here import here
+from sknets.batching._open_reports import open_reports
+from sknets.batching._train_alone import train_alone
+from sknets.batching._waiting_fit import WaitingFit
+from sknets.batching._warning_state import current_state, put_back
+from sknets.training import InMemoryNet, Trainee, TrainingPlan, train_stack
+
+if TYPE_CHECKING:
+    from sknets.batching._call import Call
+
+
+class TaskAbandoned(BaseException):
+    """Unwinds a task whose result nobody waits for any more; as base class it has that of KeyboardInterrupt."""
+
+
+class State(Enum):
+    """Where a task stands; :mod:`sknets.batching._schedule` says how it gets from one to the next."""
+
+    NEW = auto()
+    RUNNING = auto()
+    IN_ROOT = auto()
+    PARKED = auto()
+    TRAINING = auto()
+    WAITING = auto()
+    READY = auto()
+    DONE = auto()
+
+
+class Task:
+    """A function that joblib submitted.
+
+    Attributes
+    ----------
+    state : State
+        Read and written by the coordinator's thread only, as are the next three.
+    path : tuple of int
+        The indices of the tasks around it and its own; sorted, they are the order in which a plain loop would run them.
+    n_bytes : int
+        Memory that its waiting network takes.
+    inner_call : Call or None
+        What it waits for.
+    is_abandoned : bool
+        Set by the coordinator's thread, and read when the task comes to rest.
+    has_fitted : bool
+        Whether a network was trained in it or in its own tasks.
+    result : object
+    error : BaseException or None
+        What it raised.
+    """
+
+    call: "Call"
+    index: int
+
+    def __init__(self, function: Callable[[], Any], callback: Callable[[Any], Any]) -> None:
+        self._function: Callable[[], Any] | None = function
+        self._callback: Callable[[Any], Any] | None = callback
+        self.state = State.NEW
+        self.path: tuple[int, ...] = ()
+        self.n_bytes = 0
+        self.inner_call: Call | None = None
+        self.is_abandoned = False
+        self.has_fitted = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+        # Locked while the task runs or rests; whoever lets it go on unlocks it, once.
+        self._gate = threading.Lock()
+        self._gate.acquire()
+        self._running_since = 0.0
+
+    def run(self) -> None:
+        """Carry the function out, in a thread of the coordinator's; never raises."""
+        here.task = self
+        try:
+            self._take_turn(self.call.warning_state)
+            self.call.caller.run(self._run_function)
+        except BaseException as error:  # noqa: BLE001  # the call's thread raises it
+            self.error = error
+        finally:
+            here.task = None
+            self.drop()
+
+    def drop(self) -> None:
+        """Let go of the function and its data."""
+        self._function = self._callback = None
+
+    def wake(self) -> None:
+        """Let the resting task go on."""
+        self._gate.release()
+
+    def fit(self, plan: TrainingPlan, net: InMemoryNet) -> InMemoryNet:
+        """Have the net trained together with those of other tasks, and return it."""
+        trainee = Trainee(plan, net)
+        if trainee.reason_alone is not None and self._session.n_running > 1:
+            # The root thread trains one after the other; this one does not stand in the other tasks' way.
+            return self.train_here(lambda *_: _train_now(trainee), plan, net, trainee.reason_alone)
+        fit = WaitingFit(self, trainee)
+        self._session.limit_for(fit.device)
+        self.has_fitted = True
+        self._rest(self._session.schedule.park, fit)
+        return fit.finish()
+
+    def train_here(
+        self,
+        train: Callable[[TrainingPlan, InMemoryNet], InMemoryNet],
+        plan: TrainingPlan,
+        net: InMemoryNet,
+        reason: str,
+    ) -> InMemoryNet:
+        """Train the net alone in this thread."""
+        self._count_time("preparation")
+        self.has_fitted = here.is_training = True
+        try:
+            return train_alone(train, plan, net, open_reports(), reason)
+        finally:
+            here.is_training = False
+            self._running_since = perf_counter()
+
+    def wait_for(self, call: "Call") -> None:
+        """Have the tasks of a call in this one carried out."""
+        self._rest(self._session.schedule.begin_inner, call)
+
+    @property
+    def _session(self) -> Any:
+        return self.call.session
+
+    def _run_function(self) -> None:
+        try:
+            if self._function is not None:
+                self.result = self._function()
+        finally:
+            self._count_time("scoring" if self.has_fitted else "preparation")
+        if not self.is_abandoned and self._callback is not None:
+            self._callback(self)
+
+    def _rest(self, event: Callable[..., None], thing: Any) -> None:
+        """Report ``event`` and wait until this task's turn comes again."""
+        if self.is_abandoned:
+            raise TaskAbandoned
+        if self.is_abandoned:
+            raise TaskAbandoned
+        self._count_time("preparation")
+        thing.warning_state = current_state() if self._session.n_running == 1 else None
+        self._session.post(event, self, thing)
+        self._gate.acquire()
+        self._take_turn(thing.warning_state)
+        if self.is_abandoned:
+            raise TaskAbandoned
+
+    def _take_turn(self, warning_state: Any) -> None:
+        if warning_state is not None:
+            put_back(warning_state)
+        self._running_since = perf_counter()
+
+    def _count_time(self, part: str) -> None:
+        seconds = perf_counter() - self._running_since
+        for report in open_reports():
+            report._add_seconds(part, seconds)
+
+
+def _train_now(trainee: Trainee) -> InMemoryNet:
+    train_stack([trainee])
+    return trainee.finish()

@@ -1,0 +1,190 @@
+import itertools
+import signal
+import sys
+import threading
+import time
+
+import pytest
+import torch
+from sklearn.model_selection import cross_val_score
+
+from sknets.batching import batched_fits
+from sknets.batching._here import here
+from tests.batching._tasks import fit, run, small
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def interrupt(*_):
+    signal.raise_signal(signal.SIGINT)
+
+
+def interrupt_main_thread():
+    # As Ctrl-C does; `_thread.interrupt_main` does not end a wait.
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+
+def interrupt_root_and_fit(data):
+    # The main thread waits for this task.
+    interrupt_main_thread()
+    time.sleep(0.02)
+    return fit(data)
+
+
+class InterruptsThirdPass(torch.nn.Module):
+    """An activation that presses Ctrl-C once; with one batch an epoch, in the third."""
+
+    n_passes = 0
+
+    def forward(self, values):
+        InterruptsThirdPass.n_passes += self.training
+        if self.training and self.n_passes == 3:
+            interrupt()
+        return values.relu()
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_interrupt_while_tasks_run_ends_the_tool(n_jobs, data, engine):
+    started = []
+    late = [lambda: started.append(1)] * 5
+
+    with batched_fits(), pytest.raises(KeyboardInterrupt):
+        run([lambda: fit(data), lambda: interrupt_root_and_fit(data), *late], n_jobs=n_jobs)
+
+    assert engine.stacks == []
+    if n_jobs is None:
+        assert started == []
+
+
+def test_interrupt_unwinds_tools_within_tools(data, engine):
+    with batched_fits(), pytest.raises(KeyboardInterrupt):
+        run([lambda: cross_val_score(small(), *data, cv=3), lambda: run([lambda: interrupt_root_and_fit(data)] * 2)])
+
+    assert engine.stacks == []
+
+
+def test_interrupted_task_leaves_its_estimator_unfitted(data):
+    network = small()
+
+    with batched_fits(), pytest.raises(KeyboardInterrupt):
+        run([lambda: network.fit(*data), lambda: interrupt_root_and_fit(data)])
+
+    assert not hasattr(network, "net_")
+
+
+def test_interrupt_between_stacks_ends_the_tool(data, engine):
+    engine.before_stack = interrupt
+
+    with batched_fits(), pytest.raises(KeyboardInterrupt):
+        run([lambda: fit(data), lambda: fit(data), lambda: fit(data, hidden_layer_sizes=(3,))])
+
+    assert engine.stacks == [2]
+
+
+def test_interrupt_while_one_network_is_trained_keeps_what_it_has_learnt(data):
+    InterruptsThirdPass.n_passes = 0
+    tasks = [
+        lambda: small(activation=InterruptsThirdPass, max_iter=9).fit(*data).n_iter_,
+        lambda: small().fit(*data).n_iter_,
+    ]
+
+    with batched_fits(), pytest.warns(UserWarning, match="interrupted by user"):
+        n_iters = run(tasks)
+
+    assert n_iters[0] in (2, 3)
+    assert n_iters[1] == 2
+
+
+def test_second_interrupt_does_not_wait_for_tasks_that_run():
+    may_end = threading.Event()
+
+    def long_task():
+        interrupt_main_thread()
+        time.sleep(0.05)
+        interrupt_main_thread()
+        may_end.wait()
+
+    with batched_fits(), pytest.raises(KeyboardInterrupt) as caught:
+        run([long_task])
+
+    assert isinstance(caught.value.__context__, KeyboardInterrupt)
+    may_end.set()
+
+
+def test_tools_work_after_an_interrupt(data, engine):
+    with batched_fits() as report:
+        with pytest.raises(KeyboardInterrupt):
+            run([lambda: interrupt_root_and_fit(data)])
+        scores = cross_val_score(small(), *data, cv=3)
+
+    assert len(scores) == 3
+    assert report.n_fits == 3
+
+
+def test_an_interrupted_thread_does_not_take_the_networks_of_others_along(data, engine):
+    """The main thread trains for both, and is interrupted at its own."""
+    both_wait, losses = threading.Barrier(2), []
+
+    def fit_when_both_are_there(**parameters):
+        both_wait.wait()
+        return fit(data, **parameters)
+
+    def other_thread():
+        with batched_fits():
+            losses.extend(run([lambda: fit_when_both_are_there(hidden_layer_sizes=(3,))]))
+
+    def interrupt_own(trainees):
+        if trainees[0].plan.recipe.module.arguments["hidden_sizes"] == (2,):
+            interrupt()
+
+    engine.before_stack = interrupt_own
+    thread = threading.Thread(target=other_thread)
+    thread.start()
+    with batched_fits(), pytest.raises(KeyboardInterrupt):
+        run([lambda: fit_when_both_are_there(hidden_layer_sizes=(2,))])
+    thread.join()
+
+    engine.before_stack = lambda trainees: None
+    assert losses == [fit(data, hidden_layer_sizes=(3,))]
+
+
+def interrupt_at_line(n, function):
+    """Call ``function``; raise KeyboardInterrupt at the n-th line of sknets.batching that this thread comes to."""
+    count = itertools.count()
+
+    def trace(frame, event, argument):
+        name = frame.f_globals.get("__name__", "")
+        # A tracer can raise where no signal is handled: at the end of `with lock:`, before the lock is given back.
+        if not name.startswith("sknets.batching") or name.endswith("._report"):
+            return None
+        if event == "line" and next(count) == n:
+            raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        return function()
+    finally:
+        sys.settrace(None)
+
+
+@pytest.mark.parametrize("step", [13, pytest.param(1, marks=pytest.mark.slow)])
+def test_interrupt_at_any_line_of_the_root_thread_ends_the_tool(step, data, engine):
+    """Orders may be lost or half done; nobody may wait for them, and the next call must not meet what is left."""
+    engine.reason_alone = lambda plan: "odd" if plan.recipe.module.arguments["hidden_sizes"] == (3,) else None
+    tasks = [lambda: fit(data), lambda: fit(data), lambda: fit(data, hidden_layer_sizes=(3,)), lambda: 5]
+    before = sys.gettrace()
+    with batched_fits():
+        expected = run(tasks)
+        for n in itertools.count(step=step):
+            try:
+                results = interrupt_at_line(n, lambda: run(tasks))
+                break
+            except KeyboardInterrupt:
+                assert not here.is_training
+                assert here.task is None
+            finally:
+                sys.settrace(before)
+
+    assert n > 100
+    assert results == expected
