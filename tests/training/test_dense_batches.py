@@ -139,7 +139,9 @@ def test_those_who_stay_go_on_with_their_own_orders(at_once, monkeypatch):
     for _ in range(2):
         for old, new in zip(whole.next_epoch(), part.next_epoch(), strict=True):
             for k in (1, 2):
-                assert all(torch.equal(one, other) for one, other in zip(own_rows(old, k), own_rows(new, k - 1)))
+                assert all(
+                    torch.equal(one, other) for one, other in zip(own_rows(old, k), own_rows(new, k - 1), strict=True)
+                )
 
 
 def test_single_batches_are_those_of_an_epoch_with_an_axis_for_the_network():
