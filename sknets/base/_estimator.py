@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,12 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
 
     #: What batch_size="auto" stands for; None for as many rows as scikit-learn takes.
     _auto_batch_size: int | None = None
+
+    @classmethod
+    @cache
+    def _get_param_names(cls) -> list[str]:
+        # scikit-learn reads the signature anew a dozen times for each fit of a search.
+        return super()._get_param_names()
 
     @abstractmethod
     def _check_X(self, X: Any) -> Any:

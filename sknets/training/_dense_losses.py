@@ -125,9 +125,11 @@ class EpochLosses:
         if self.norms is None:
             shape = (MAX_KEPT_NORMS, len(self.orders) * len(self.matrices), self.n_networks)
             self.norms = self.matrices[0].new_empty(shape)
-            self._places = [list(step.unbind()) for step in self.norms.unbind()]
+            self._places: list[list[torch.Tensor]] = []
         elif self.n_kept_norms == MAX_KEPT_NORMS:
             self._add_norms()
+        if self.n_kept_norms == len(self._places):
+            self._places.append(list(self.norms[self.n_kept_norms].unbind()))
         places = iter(self._places[self.n_kept_norms])
         for order in self.orders:
             for matrix in self.matrices:

@@ -17,22 +17,39 @@ if TYPE_CHECKING:
     from sknets.training._stack import Trainee
 
 
-def descend_together(trainees: "Sequence[Trainee]", max_pass_elements: int) -> None:
+class Interrupts:
+    """Ctrl-C, which only the main thread receives, for all threads that train side by side."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def tell(self) -> None:
+        """Let the trainings that run now end with what they have learnt."""
+        self.count += 1
+
+
+def descend_together(
+    trainees: "Sequence[Trainee]", max_pass_elements: int, interrupts: Interrupts | None = None
+) -> None:
     """Train all to their ends: the last epoch, the stopping rule's, divergence, or the user's interrupt."""
-    descent = _StackedDescent(trainees, max_pass_elements)
+    interrupts = interrupts or Interrupts()
+    descent = _StackedDescent(trainees, max_pass_elements, interrupts)
     try:
         while descent.live:
             descent.run_epoch()
     except KeyboardInterrupt:
+        if not descent.hears_of_interrupt():
+            interrupts.tell()
         descent.end_interrupted()
 
 
 class _StackedDescent:
     """The networks that are still being trained."""
 
-    def __init__(self, trainees: "Sequence[Trainee]", max_pass_elements: int) -> None:
+    def __init__(self, trainees: "Sequence[Trainee]", max_pass_elements: int, interrupts: Interrupts) -> None:
         self.live = list(trainees)
         self.max_pass_elements = max_pass_elements
+        self.interrupts, self.n_interrupts_before = interrupts, interrupts.count
         self.n_rows_stepped: list[int] = []
         # Of an epoch whose steps are done, until every network's row is closed.
         self.losses: list[float] | None = None
@@ -76,6 +93,10 @@ class _StackedDescent:
         if not all(goes_on):
             self._let_leave([k for k, stays in enumerate(goes_on) if not stays])
 
+    def hears_of_interrupt(self) -> bool:
+        """Whether one was told of since the training began."""
+        return self.interrupts.count != self.n_interrupts_before
+
     def end_interrupted(self) -> None:
         """Close every open epoch and keep what was learnt."""
         losses: Sequence[float | None] = [None] * len(self.live)
@@ -113,6 +134,8 @@ class _StackedDescent:
                 if moves_in_epoch:
                     done = index / n_batches
                     rates = [schedule.rate_at(start + done) for schedule, start in zip(schedules, starts, strict=True)]
+                if self.hears_of_interrupt():
+                    raise KeyboardInterrupt
                 program.compute_gradient(batch)
                 program.update(rates)
                 sizes_so_far.append(batch.n_rows)
