@@ -2,7 +2,6 @@ import itertools
 import signal
 import sys
 import threading
-import time
 
 import pytest
 import torch
@@ -10,7 +9,7 @@ from sklearn.model_selection import cross_val_score
 
 from sknets.batching import batched_fits
 from sknets.batching._here import here
-from tests.batching._tasks import fit, run, small
+from tests.batching._tasks import fit, interrupt_main_thread, interrupt_own_root, run, small
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -19,15 +18,8 @@ def interrupt(*_):
     signal.raise_signal(signal.SIGINT)
 
 
-def interrupt_main_thread():
-    # As Ctrl-C does; `_thread.interrupt_main` does not end a wait.
-    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-
-
 def interrupt_root_and_fit(data):
-    # The main thread waits for this task.
-    interrupt_main_thread()
-    time.sleep(0.02)
+    interrupt_own_root()
     return fit(data)
 
 
@@ -99,8 +91,7 @@ def test_second_interrupt_does_not_wait_for_tasks_that_run():
     may_end = threading.Event()
 
     def long_task():
-        interrupt_main_thread()
-        time.sleep(0.05)
+        interrupt_own_root()
         interrupt_main_thread()
         may_end.wait()
 
