@@ -83,10 +83,28 @@ def draw_network(random, kind, **fixed):
     return network.set_params(**{name: parameters[name] for name in parameters.keys() & network.get_params().keys()})
 
 
+def without_kinks(network):
+    """Set the network's penalty and loss to ones without a kink, of whose sides rounding in single precision chooses.
+
+    What follows from such a choice is as large as a step.
+    """
+    parameters = network.get_params()
+    smooth = {"l1": 0.0, "l1_ratio": 0.0, "penalty": "l2", "loss": "huber"}
+    if isinstance(network, LogisticRegression):
+        del smooth["penalty"]
+    if parameters.get("loss") not in ("absolute_error", "quantile"):
+        del smooth["loss"]
+    return network.set_params(**{name: value for name, value in smooth.items() if name in parameters})
+
+
 def draw_grid(random, network, kind, shares_stack=True):
     """Draw two values for one or two parameters that may, or may not, differ within a stack."""
     choices = _may_differ(network, kind) if shares_stack else _MAY_NOT_DIFFER
-    names = sorted(choices.keys() & network.get_params().keys())
+    parameters = network.get_params()
+    names = sorted(choices.keys() & parameters.keys())
+    if isinstance(parameters.get("dropout"), list):
+        # One rate per layer goes with one number of layers.
+        names = [name for name in names if name != "hidden_layer_sizes"]
     return {name: random.sample(choices[name], 2) for name in random.sample(names, random.choice([1, 2]))}
 
 

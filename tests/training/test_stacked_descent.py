@@ -1,6 +1,8 @@
+import itertools
 import re
 import time
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,10 +12,12 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sknets import LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor
 from sknets.exceptions import DivergenceError, DivergenceWarning
-from sknets.training import SCHEDULES, train, train_stack
+from sknets.training import SCHEDULES, SolverSpec, train, train_stack
 from sknets.training._dense_program import DenseProgram
 from sknets.training._stopping import StoppingRule
+from tests._interrupting import interrupt_at_line
 from tests.batching._comparison import assert_same_network
+from tests.training._fitting import make_recipe
 from tests.training._stacking import fit_together, make_trainee
 
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning")
@@ -59,6 +63,19 @@ def fit_alone(estimators, *data):
 def assert_same_networks(ours, references):
     for one, reference in zip(ours, references, strict=True):
         assert_same_network(one, reference)
+
+
+def press_at(monkeypatch, owner, name, k):
+    """Press Ctrl-C in the k-th call of a method."""
+    original, calls = getattr(owner, name), []
+
+    def method(self, *args, **kwargs):
+        calls.append(1)
+        if len(calls) == k:
+            raise KeyboardInterrupt
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(owner, name, method)
 
 
 # -------------------------------------------------------------------------------------------- the log
@@ -314,6 +331,33 @@ def test_a_network_that_diverges_keeps_its_best_score_under_early_stopping(numbe
     assert diverged.score(X, y) == pytest.approx(diverged.best_validation_score_, rel=1e-9)
 
 
+def test_a_network_that_diverges_counts_no_seconds_of_the_others():
+    diverging = make_trainee(make_recipe(batch_size=8, solver=SolverSpec("sgd", 1e3)), max_epochs=500)
+    trainees = [diverging, make_trainee(max_epochs=5)]
+    began = time.perf_counter()
+    train_stack(trainees)
+    elapsed = time.perf_counter() - began
+    # Its task may come to finish it long afterwards.
+    time.sleep(elapsed)
+
+    nets, messages = caught_while(lambda: [trainee.finish() for trainee in trainees])
+
+    assert len(messages) == 1
+    assert sum(row["seconds"] for net in nets for row in list.__iter__(net.history)) <= elapsed
+
+
+def test_an_interruption_as_a_network_diverges_leaves_both_as_they_should_be(numbers, monkeypatch):
+    (alone, calm_alone), _ = caught_while(lambda: fit_alone([growing(), calm()], *numbers))
+    n_noted_losses = 2 * (alone.n_iter_ - 1)
+    press_at(monkeypatch, StoppingRule, "update", n_noted_losses + 1)
+
+    (diverged, interrupted), messages = caught_while(lambda: fit_together([growing(), calm()], *numbers))
+
+    assert len(messages) == 1
+    np.testing.assert_allclose(diverged.coef_, alone.coef_, rtol=1e-6)
+    assert interrupted.loss_curve_ == pytest.approx(calm_alone.loss_curve_[: alone.n_iter_], rel=1e-9)
+
+
 def test_a_network_that_diverges_in_its_first_epoch_raises_alone(numbers):
     bad, good = growing(learning_rate_init=1e200, batch_size=10), calm(batch_size=10)
     reference = clone(good).fit(*numbers)
@@ -338,19 +382,6 @@ def test_a_network_that_diverges_in_its_first_epoch_raises_alone(numbers):
 
 
 # -------------------------------------------------------------------------------------------- Ctrl-C
-
-
-def press_at(monkeypatch, owner, name, k):
-    """Press Ctrl-C in the k-th call of a method."""
-    original, calls = getattr(owner, name), []
-
-    def method(self, *args, **kwargs):
-        calls.append(1)
-        if len(calls) == k:
-            raise KeyboardInterrupt
-        return original(self, *args, **kwargs)
-
-    monkeypatch.setattr(owner, name, method)
 
 
 def finish_interrupted(trainee):
@@ -416,6 +447,52 @@ def test_a_network_that_was_done_does_not_hear_of_an_interruption(monkeypatch):
 
     assert done.finish().n_iter == 1
     assert [finish_interrupted(trainee).n_iter for trainee in others] == [2, 2, 2]
+
+
+def path_alone(monkeypatch, own):
+    """Return the weights that a network has on its way, from the first to the last."""
+    trainee = make_trainee(**own)
+    path, update = [vector_of(trainee.net)], DenseProgram.update
+
+    def record(self, rates):
+        update(self, rates)
+        path.append(vector_of(trainee.net))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DenseProgram, "update", record)
+        train(trainee.plan, trainee.net)
+    return np.array(path)
+
+
+def vector_of(net):
+    return np.concatenate([weights.ravel() for weights in weights_of(net)])
+
+
+def is_in_training(module):
+    return module.startswith("sknets.training")
+
+
+@pytest.mark.parametrize("step", [61, pytest.param(5, marks=pytest.mark.slow)])
+def test_an_interruption_at_any_line_leaves_each_network_on_its_own_path(step, monkeypatch):
+    settings = [{"seed": seed, "max_epochs": last} for seed, last in enumerate([2, 3, 1, 2])]
+    paths = [path_alone(monkeypatch, own) for own in settings]
+    for n in itertools.count(step=step):
+        trainees = [make_trainee(**own) for own in settings]
+        try:
+            interrupt_at_line(n, is_in_training, partial(train_stack, trainees))
+        except KeyboardInterrupt:
+            # Before the first step or after the last one.
+            continue
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            nets = [trainee.finish() for trainee in trainees]
+        for net, path in zip(nets, paths, strict=True):
+            assert np.abs(path - vector_of(net)).max(axis=1).min() < 1e-9, n
+            assert all("seconds" in row for row in list.__iter__(net.history)), n
+        if not caught:
+            break
+
+    assert n > 1000
 
 
 def test_interrupted_networks_keep_their_best_weights(numbers, monkeypatch):
