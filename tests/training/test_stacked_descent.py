@@ -133,7 +133,8 @@ def test_only_networks_that_ran_out_of_epochs_warn(table):
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_networks_that_go_on_do_not_notice_those_that_leave(solver, normalization, table):
     ends = [{"max_iter": 3}, {}, {"tol": 10.0, "n_iter_no_change": 1}, {"max_iter": 5}]
-    estimators = networks(ends, normalization=normalization, **SOLVERS[solver])
+    each = [own | {"beta_1": beta} for own, beta in zip(ends, [0.9, 0.8, 0.7, 0.5], strict=True)]
+    estimators = networks(each, normalization=normalization, **SOLVERS[solver])
 
     together = fit_together([clone(estimator) for estimator in estimators], *table)
 
@@ -193,11 +194,13 @@ def test_validation_rows_of_unequal_number_are_each_networks_own(table, rng):
         )
 
 
-@pytest.mark.parametrize("normalization", [None, "batch", "layer"])
-def test_a_network_may_be_the_only_one_with_weights(normalization, table, rng):
+@pytest.mark.parametrize(
+    "common", [{}, {"normalization": "batch"}, {"normalization": "layer"}, {"dropout": 0.3}], ids=str
+)
+def test_networks_may_have_weights_and_a_number_of_rows_of_their_own(common, table, rng):
     X, y = table
     own_data = [(X, y), (X, y, rng.uniform(0.1, 2, len(y))), (X[:50], y[:50])]
-    estimators = networks([{}] * 3, normalization=normalization, batch_size=len(y) // 3)
+    estimators = networks([{}] * 3, batch_size=20, **common)
 
     together = fit_together([clone(estimator) for estimator in estimators], own_data=own_data)
 
