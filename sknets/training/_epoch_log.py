@@ -96,7 +96,7 @@ def log_batch(net: "InMemoryNet", prefix: str, loss: Any, n_rows: int) -> None:
 
 
 def _close(net: "InMemoryNet", row: dict[str, Any], n_rows: int) -> None:
-    row["seconds"] = time.perf_counter() - net.epoch_start
+    row.setdefault("seconds", time.perf_counter() - net.epoch_start)
     net.n_iter += 1
     net.rows_seen += n_rows
 

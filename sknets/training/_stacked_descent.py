@@ -1,6 +1,7 @@
 """Training by mini-batch gradients of several networks side by side; each lives and ends as it would alone."""
 
 import math
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -159,12 +160,15 @@ class _StackedDescent:
             outputs=outputs if outputs is None else outputs[: len(plan.validation)],  # type: ignore[arg-type]  # not None
             take_snapshot=lambda: self.program.read_snapshot(state, k),
         )
-        # Its share of the time that all took together.
-        last_row(net.history)["seconds"] /= len(self.live)
+        last_row(net.history)["seconds"] = self._share_of_seconds(net)
         if not may_go_on(net):
             net.has_converged = True
             return False
         return net.n_iter < plan.max_epochs
+
+    def _share_of_seconds(self, net: "InMemoryNet") -> float:
+        """Return a network's share of the time that all took for the epoch."""
+        return (time.perf_counter() - net.epoch_start) / len(self.live)
 
     def _note_divergence(self, k: int, loss: float) -> None:
         trainee = self.live[k]
@@ -172,6 +176,8 @@ class _StackedDescent:
         if self.epoch:
             trainee.net.before_last_finite = self.program.read_snapshot(self.before, k)
         trainee.diverged_at = (loss, self.epoch)
+        # Now: its row is closed when the training is finished, which may be much later.
+        last_row(trainee.net.history)["seconds"] = self._share_of_seconds(trainee.net)
 
     def _let_leave(self, places: list[int]) -> None:
         for k in places:

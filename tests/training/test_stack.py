@@ -64,7 +64,7 @@ def test_a_dense_network_of_a_gradient_solver_may_share_a_stack():
         ({"precision": Precision(torch.float64, autocast=torch.bfloat16)}, "bfloat16"),
         ({"callbacks": (Callback(),)}, "callbacks watch it"),
     ],
-    ids=str,
+    ids=["lbfgs", "exact", "optimizer class", "amsgrad", "rate factors", "softsign", "bfloat16", "callbacks"],
 )
 def test_some_recipes_are_trained_alone(changes, reason):
     assert reason in trainee_of(**changes).reason_alone
