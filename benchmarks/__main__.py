@@ -9,7 +9,17 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from benchmarks import accuracy, birds, fashion_images, fit, image_steps, logistic, mnist_images, small_calls
+from benchmarks import (
+    accuracy,
+    birds,
+    conv_stacks,
+    fashion_images,
+    fit,
+    image_steps,
+    logistic,
+    mnist_images,
+    small_calls,
+)
 from benchmarks.page import describe_machine, render
 from benchmarks.worker import ROOT, measure_elsewhere
 
@@ -19,6 +29,7 @@ SUITES = {
     "import": small_calls,
     "accuracy": accuracy,
     "image-steps": image_steps,
+    "conv-stacks": conv_stacks,
     "mnist": mnist_images,
     "fashion": fashion_images,
     "birds": birds,
