@@ -18,6 +18,7 @@ from benchmarks import (
     image_steps,
     logistic,
     mnist_images,
+    search,
     small_calls,
 )
 from benchmarks.page import describe_machine, render
@@ -25,6 +26,7 @@ from benchmarks.worker import ROOT, measure_elsewhere
 
 SUITES = {
     "fit": fit,
+    "search": search,
     "logistic": logistic,
     "import": small_calls,
     "accuracy": accuracy,
