@@ -14,6 +14,7 @@ from typing import Any
 from benchmarks import (
     accuracy,
     birds,
+    context_cost,
     conv_stacks,
     fashion_images,
     fit,
@@ -31,6 +32,7 @@ SUITES = {
     "fit": fit,
     "search": search,
     "stack-sizes": stack_sizes,
+    "context-cost": context_cost,
     "logistic": logistic,
     "import": small_calls,
     "accuracy": accuracy,
