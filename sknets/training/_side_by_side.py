@@ -16,7 +16,7 @@ from sknets.training._stacked_descent import Interrupts, descend_together
 # Floating-point operations in a step of all networks, in single precision (half as many in double), from which two
 # threads gain. Python runs one thread at a time, and between shorter operations they wait for each other more than they
 # compute (measured; docs/benchmarks.md).
-MIN_THREAD_FLOPS = 25e6
+MIN_THREAD_FLOPS = 30e6
 
 
 class _Part(NamedTuple):
