@@ -19,7 +19,7 @@ TITLE = "The cost of entering the context"
 MAX_RATIO = 1.05
 N_THREADS = 2
 #: Seconds of measuring for each row of the table, and least and most runs.
-SECONDS = 3.0
+SECONDS = 2.0
 MIN_RUNS, MAX_RUNS = 5, 41
 
 #: Rows, features, classes, hidden layers, batch size, epochs, and numbers of fits.

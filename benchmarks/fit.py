@@ -20,7 +20,7 @@ from benchmarks.timing import THREADS, alternate, paired_ratio
 
 TITLE = "Fitting a perceptron"
 LEARNING_RATE = 1e-3
-N_RUNS = 9
+N_RUNS = 7
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
