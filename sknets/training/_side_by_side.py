@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 
+from sknets._garbage import garbage_collector_paused
 from sknets._threads import SMALL_STEP_FLOPS, single_threaded, single_threaded_blas
 from sknets.training._net import MAX_PASS_ELEMENTS
 from sknets.training._stack import Trainee, train_stack
@@ -73,12 +74,13 @@ def train_stacks(
     shared = [part for part in parts if part.may_share_cores()] if n_threads > 1 else []
     if len(shared) < 2:
         shared = []
-    if shared:
-        with torch.no_grad(), single_threaded_blas(), single_threaded(True):
-            _Crew(shared, min(n_threads, len(shared)), n_left, begin, end).run()
-    for part in parts:
-        if not any(part is other for other in shared):
-            _train_in_turn(part, begin, end)
+    with garbage_collector_paused():
+        if shared:
+            with torch.no_grad(), single_threaded_blas(), single_threaded(True):
+                _Crew(shared, min(n_threads, len(shared)), n_left, begin, end).run()
+        for part in parts:
+            if not any(part is other for other in shared):
+                _train_in_turn(part, begin, end)
 
 
 def _divide(part: _Part, n_threads: int) -> list[_Part]:

@@ -3,10 +3,12 @@
 import math
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from sknets._interrupts import uninterrupted
 from sknets.training._dense_batches import StackedBatches
 from sknets.training._dense_program import DenseProgram
 from sknets.training._epoch_log import begin_epoch, close_interrupted_epoch, end_epoch, end_epoch_early
@@ -144,7 +146,8 @@ class _StackedDescent:
             if sizes_so_far:
                 self.n_rows_stepped = [sum(own) for own in zip(*sizes_so_far, strict=True)]
         for net, rate in zip(nets, rates, strict=True):
-            net.set_learning_rate(rate)
+            if net.optimizer_.param_groups[-1]["lr"] != rate:
+                net.set_learning_rate(rate)
 
     def _end_epoch(self, k: int, loss: float, outputs: torch.Tensor | None, state: Any) -> bool:
         """Log a network's epoch and return whether it goes on."""
@@ -184,13 +187,16 @@ class _StackedDescent:
             self.program.write_back(k)
             self._end(self.live[k])
         kept = [k for k in range(len(self.live)) if k not in set(places)]
+        if kept:
+            # Half of it done, nobody would know which network's weights are which.
+            uninterrupted(partial(self._compact, kept))
+        else:
+            self.live = []
+
+    def _compact(self, kept: list[int]) -> None:
         self.live = [self.live[k] for k in kept]
-        if not kept:
-            return
-        self.last, self.before = (
-            self.program.select_state(self.last, kept),
-            self.program.select_state(self.before, kept),
-        )
+        self.last = self.program.select_state(self.last, kept)
+        self.before = self.program.select_state(self.before, kept)
         self.batches = self.batches.compact(kept)
         self.program.compact(kept)
         self.validation = self._join_validation()
