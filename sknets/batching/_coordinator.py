@@ -1,10 +1,11 @@
 """Who decides which task runs when: one thread at a time.
 
 Everything that happens to a task is a message: a task came to rest or ended, a root thread begins, has trained or was
-interrupted. The thread of a task that posts one handles it, and all that others post meanwhile, unless another thread is
-at it already; so the next task often starts without a thread having to wake. For a root thread a helper does it: Ctrl-C,
-which Python raises in the main thread only, can break no change of state off in the middle. Whoever handles messages is
-alone with the states, so that they need no lock. What waits, waits for its own lock or queue; nothing is polled.
+interrupted. The thread of a task that posts a message handles it, and all that others post meanwhile, unless another
+is at it already; so the next task often starts without any thread having to wake. For a root thread a helper does it:
+Ctrl-C, which Python raises in the main thread only, can break no change of state off in the middle. Whoever handles
+messages is alone with the states, so that they need no lock. What waits, waits for its own lock or queue; nothing is
+polled.
 """
 
 import os
