@@ -144,8 +144,6 @@ class Task:
         """Report ``event`` and wait until this task's turn comes again."""
         if self.is_abandoned:
             raise TaskAbandoned
-        if self.is_abandoned:
-            raise TaskAbandoned
         self._count_time("preparation")
         thing.warning_state = current_state() if self._session.n_running == 1 else None
         self._session.post(event, self, thing)
