@@ -3,6 +3,9 @@
 import threading
 from collections.abc import Callable
 
+# A signal that comes in the moment before a wait begins is handled only when the wait ends, so that waits are renewed.
+WAIT_SECONDS = 0.5
+
 
 class Helper:
     """A thread that does one piece of work, and that can be waited for through interrupts.
@@ -23,7 +26,7 @@ class Helper:
         """Return when the work is over, if it has begun; tell of every Ctrl-C meanwhile."""
         while self._thread.ident is not None and not self._is_over.is_set():
             try:
-                self._is_over.wait()
+                self._is_over.wait(WAIT_SECONDS)
             except KeyboardInterrupt as interrupt:
                 on_interrupt(interrupt)
         if self._thread.ident is not None:
