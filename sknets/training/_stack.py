@@ -20,6 +20,9 @@ from sknets.training._update_rules import RULES
 # a stack gains nothing (measured; docs/benchmarks.md).
 MAX_STACKED_STEP_FLOPS = 20e6
 
+# The same of networks with convolutions, whose steps have more operations to share (measured; docs/benchmarks.md).
+MAX_STACKED_CONV_STEP_FLOPS = 40e6
+
 # Of all networks in a stack together; larger ones leave the cache.
 MAX_STACK_STEP_FLOPS = 400e6
 
@@ -57,6 +60,12 @@ class Trainee:
         return _count_flops(self.plan, self.net)
 
     @property
+    def is_too_large(self) -> bool:
+        """Whether its arithmetic outweighs all that it could share."""
+        limit = MAX_STACKED_STEP_FLOPS if DenseProgram.can_run(self.net) else MAX_STACKED_CONV_STEP_FLOPS
+        return self.flops > limit
+
+    @property
     def n_steps(self) -> int:
         """Steps that it takes at most."""
         return self.plan.max_epochs * -(-len(self.plan.train) // self.net.order.batch_size)
@@ -87,7 +96,7 @@ def split_into_stacks(trainees: Sequence[Trainee], max_bytes: int) -> list[list[
     groups: dict[Hashable, list[Trainee]] = defaultdict(list)
     alone: list[list[Trainee]] = []
     for trainee in trainees:
-        if trainee.reason_alone is not None or trainee.flops > MAX_STACKED_STEP_FLOPS:
+        if trainee.reason_alone is not None or trainee.is_too_large:
             alone.append([trainee])
         else:
             groups[trainee.key].append(trainee)
@@ -127,14 +136,18 @@ def _find_reason_alone(plan: TrainingPlan, net: InMemoryNet) -> str | None:
         return "bfloat16"
     if not all(isinstance(inputs, torch.Tensor) for inputs in _all_inputs(plan)):
         return "its rows are sparse or on disk"
-    if not DenseProgram.can_run(net):
-        return "its module or a parameter of its solver is not known to the dense program"
+    if reason := DenseProgram.why_not_stacked(net):
+        return reason
+    # Dense networks of any size may share cores.
+    if not DenseProgram.can_run(net) and _count_flops(plan, net) > MAX_STACKED_CONV_STEP_FLOPS:
+        return "its convolutions are too large to gain anything in a stack"
     return None
 
 
 def _make_key(plan: TrainingPlan, net: InMemoryNet) -> Hashable:
     recipe = plan.recipe
-    arguments = {**recipe.module.arguments, "dropout": _which_drop(recipe.module.arguments)}
+    drops = {name: _which_drop(recipe.module.arguments, name) for name in ("dropout", "channel_dropout")}
+    arguments = {**recipe.module.arguments, **drops}
     solver_arguments = net.solver.translate(recipe.solver.arguments) | (
         recipe.solver.arguments.get("solver_params") or {}
     )
@@ -148,16 +161,16 @@ def _make_key(plan: TrainingPlan, net: InMemoryNet) -> Hashable:
         tuple((name, repr(solver_arguments.get(name))) for name in sorted(must_agree)),
         frozenset(solver_arguments),
         (recipe.device, recipe.precision.dtype, plan.train.targets.dtype),
+        tuple(inputs.dtype for inputs in _all_inputs(plan)),
         # Networks of a single batch may differ in its size, by what padding is worth.
         (n_batches, net.order.batch_size if n_batches > 1 else len(plan.train).bit_length()),
         recipe.shuffle,
-        plan.validation is None,
         recipe.score,
     )
 
 
-def _which_drop(arguments: dict[str, Any]) -> tuple[bool, ...]:
-    return tuple(rate > 0 for rate in arguments.get("dropout") or ())
+def _which_drop(arguments: dict[str, Any], name: str) -> tuple[bool, ...]:
+    return tuple(rate > 0 for rate in arguments.get(name) or ())
 
 
 def _divide(group: list[Trainee], max_bytes: int) -> list[list[Trainee]]:
@@ -181,8 +194,14 @@ def _count_bytes(plan: TrainingPlan, net: InMemoryNet) -> int:
         return 0
     # The rows themselves, joined, and gathered; weights, their gradients, two moments and two copies.
     n_parameters = sum(parameter.numel() for parameter in net.module_.parameters())
-    n_numbers = 3 * sum(inputs.numel() for inputs in rows) + 6 * n_parameters
-    return int(n_numbers * plan.train.inputs.element_size())
+    n_bytes = sum(inputs.numel() * inputs.element_size() for inputs in rows)
+    return 3 * n_bytes + (6 * n_parameters + _count_kept_maps(plan, net)) * net.recipe.precision.dtype.itemsize
+
+
+def _count_kept_maps(plan: TrainingPlan, net: InMemoryNet) -> int:
+    """Return the numbers in what convolutions and the layers behind them keep for the backward pass, at most."""
+    n_convolutions = sum(parameter.ndim > 2 for parameter in net.module_.parameters())
+    return 4 * n_convolutions * net.work_for(plan.train.inputs).n_values * net.order.batch_size if n_convolutions else 0
 
 
 def _all_inputs(plan: TrainingPlan) -> list[Any]:
