@@ -20,8 +20,9 @@ from sknets.training._update_rules import RULES
 # a stack gains nothing (measured; docs/benchmarks.md).
 MAX_STACKED_STEP_FLOPS = 20e6
 
-# The same of networks with convolutions, whose steps have more operations to share (measured; docs/benchmarks.md).
-MAX_STACKED_CONV_STEP_FLOPS = 40e6
+# The same of networks with convolutions, whose steps have more overhead to share: operations in single precision, half
+# as many in double. Measured on one thread, stacks gain 1.6 at 75e6 and nothing at 150e6; in double nothing at 40e6.
+MAX_STACKED_CONV_STEP_FLOPS = 80e6
 
 # Of all networks in a stack together; larger ones leave the cache.
 MAX_STACK_STEP_FLOPS = 400e6
@@ -60,12 +61,6 @@ class Trainee:
         return _count_flops(self.plan, self.net)
 
     @property
-    def is_too_large(self) -> bool:
-        """Whether its arithmetic outweighs all that it could share."""
-        limit = MAX_STACKED_STEP_FLOPS if DenseProgram.can_run(self.net) else MAX_STACKED_CONV_STEP_FLOPS
-        return self.flops > limit
-
-    @property
     def n_steps(self) -> int:
         """Steps that it takes at most."""
         return self.plan.max_epochs * -(-len(self.plan.train) // self.net.order.batch_size)
@@ -96,7 +91,7 @@ def split_into_stacks(trainees: Sequence[Trainee], max_bytes: int) -> list[list[
     groups: dict[Hashable, list[Trainee]] = defaultdict(list)
     alone: list[list[Trainee]] = []
     for trainee in trainees:
-        if trainee.reason_alone is not None or trainee.is_too_large:
+        if trainee.reason_alone is not None or _is_too_large(trainee.plan, trainee.net):
             alone.append([trainee])
         else:
             groups[trainee.key].append(trainee)
@@ -138,9 +133,9 @@ def _find_reason_alone(plan: TrainingPlan, net: InMemoryNet) -> str | None:
         return "its rows are sparse or on disk"
     if reason := DenseProgram.why_not_stacked(net):
         return reason
-    # Dense networks of any size may share cores.
-    if not DenseProgram.can_run(net) and _count_flops(plan, net) > MAX_STACKED_CONV_STEP_FLOPS:
-        return "its convolutions are too large to gain anything in a stack"
+    if not DenseProgram.can_run(net) and _is_too_large(plan, net):
+        # Dense networks as large share no stack, but may share cores.
+        return "its convolutions are too large for a stack to gain anything"
     return None
 
 
@@ -181,6 +176,14 @@ def _divide(group: list[Trainee], max_bytes: int) -> list[list[Trainee]]:
     n_stacks = -(-len(group) // limit)
     size = -(-len(group) // n_stacks)
     return [group[start : start + size] for start in range(0, len(group), size)]
+
+
+def _is_too_large(plan: TrainingPlan, net: InMemoryNet) -> bool:
+    """Whether a step's arithmetic outweighs all that it could share."""
+    flops = _count_flops(plan, net)
+    if DenseProgram.can_run(net):
+        return flops > MAX_STACKED_STEP_FLOPS
+    return flops * net.recipe.precision.dtype.itemsize / 4 > MAX_STACKED_CONV_STEP_FLOPS
 
 
 def _count_flops(plan: TrainingPlan, net: InMemoryNet) -> float:

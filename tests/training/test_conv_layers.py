@@ -203,13 +203,14 @@ def test_networks_that_stay_keep_their_gradients_when_others_leave(name, rng):
             torch.testing.assert_close(ours[place], theirs[0], rtol=1e-10, atol=1e-12)
 
 
-def test_weights_and_moments_come_back_in_the_order_of_the_modules_memory(rng):
+@pytest.mark.parametrize("n_networks", [1, 2])
+def test_weights_and_moments_come_back_in_the_order_of_the_modules_memory(n_networks, rng):
     layout = LAYOUTS["colours first"]
-    nets = list(make_nets(DEFAULTS, layout, 2, solver="adam"))
+    nets = list(make_nets(DEFAULTS, layout, n_networks, solver="adam"))
     strides = [parameter.stride() for parameter in nets[0].module_.parameters()]
     program = DenseProgram(nets, 9)
-    program.compute_gradient(make_batch(layout, (9, 9), rng))
-    program.update([0.1, 0.1])
+    program.compute_gradient(make_batch(layout, (9,) * n_networks, rng))
+    program.update([0.1] * n_networks)
 
     program.write_back(0)
 
