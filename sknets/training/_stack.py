@@ -133,8 +133,14 @@ def _find_reason_alone(plan: TrainingPlan, net: InMemoryNet) -> str | None:
         return "its rows are sparse or on disk"
     if reason := DenseProgram.why_not_stacked(net):
         return reason
-    if not DenseProgram.can_run(net) and _is_too_large(plan, net):
-        # Dense networks as large share no stack, but may share cores.
+    return None if DenseProgram.can_run(net) else _why_no_gain(plan, net)
+
+
+def _why_no_gain(plan: TrainingPlan, net: InMemoryNet) -> str | None:
+    """Return why convolutions are left to autograd; dense networks as large may still share cores."""
+    if not net.device.startswith("cpu"):
+        return "stacks of convolutions were measured on the CPU only"
+    if _is_too_large(plan, net):
         return "its convolutions are too large for a stack to gain anything"
     return None
 

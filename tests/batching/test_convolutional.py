@@ -1,5 +1,7 @@
 """Small convolutional networks share stacks and end as they do outside; others are trained alone."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -100,6 +102,48 @@ def test_training_goes_on_after_a_stack_as_after_training_alone(pictures):
     assert_same(inside, outside)
 
 
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_part_of_one_network_ends_as_outside(pictures, monkeypatch):
+    outside = validate(make(dropout=0.2), *pictures)
+    # So that each of two threads takes single networks.
+    monkeypatch.setattr("sknets.training._side_by_side.MIN_THREAD_FLOPS", 1.0)
+    monkeypatch.setattr("sknets.training._stack.MAX_STACK_SIZE", 2)
+
+    with batched_fits() as report:
+        inside = validate(make(dropout=0.2), *pictures)
+
+    assert_same(inside, outside)
+    assert report.stack_sizes == [2, 2]
+    for network in inside.networks:
+        assert all(parameter.grad is None for parameter in network.module_.parameters())
+
+
+def test_a_network_that_diverges_ends_as_outside(pictures):
+    X, y = pictures
+
+    def fit_all():
+        search = GridSearchCV(make(solver="sgd"), {"learning_rate_init": [1e-3, 1e160]}, cv=2, error_score=-1.0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            search.fit(X, y)
+        return Outcome({"scores": search.cv_results_["mean_test_score"]}, [search.best_estimator_])
+
+    outside = fit_all()
+    with batched_fits() as report:
+        inside = fit_all()
+
+    assert_same(inside, outside)
+    assert report.stack_sizes == [4]
+
+
 def test_images_of_other_types_are_no_fellows(pictures):
     X, y = pictures
     networks = {np.uint8: X.clip(0, 255).astype(np.uint8), np.float32: X.astype(np.float32)}
@@ -139,6 +183,15 @@ def test_some_networks_are_trained_alone(parameters, reason, pictures):
 
     assert not report.stack_sizes
     assert report.reasons == {reason: 2}
+
+
+def test_a_large_batch_makes_a_network_large(pictures):
+    X, y = np.tile(pictures[0], (5, 4, 4)), np.tile(pictures[1], 5)
+
+    with batched_fits() as report:
+        cross_validate(make(channels=(16,), batch_size=150, max_iter=1), X, y, cv=2)
+
+    assert list(report.reasons) == ["its convolutions are too large for a stack to gain anything"]
 
 
 @pytest.mark.parametrize("architecture", ["lenet5", build], ids=["lenet5", "own"])
