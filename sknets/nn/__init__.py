@@ -14,7 +14,7 @@ from sknets.nn._isolated import Isolated, build_isolated
 from sknets.nn._lenet import LeNet5
 from sknets.nn._mlp import MLP, Residual
 from sknets.nn._normalization import NORMALIZATIONS
-from sknets.nn._pooling import POOLS
+from sknets.nn._pooling import POOLS, PowerAveragePool2d
 from sknets.nn._random_layer import BaseRandomLayer
 from sknets.nn._residual import ResidualNet
 from sknets.nn._shapes import LayerShape, trace_layers
@@ -41,6 +41,7 @@ __all__ = [
     "Isolated",
     "LayerShape",
     "LeNet5",
+    "PowerAveragePool2d",
     "Residual",
     "ResidualNet",
     "TransferNetwork",

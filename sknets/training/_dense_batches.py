@@ -17,6 +17,7 @@ class Batch(NamedTuple):
     Attributes
     ----------
     inputs : torch.Tensor of shape (k, rows, n_features)
+        Images as bytes, too.
     targets : torch.Tensor of shape (k, rows) or (k, rows, n_outputs)
     weights : torch.Tensor of shape (k, rows, 1) or None
         Of mean 1 over each network's training rows, zero for padding; None where all rows count alike.
@@ -46,12 +47,21 @@ class StackedBatches:
     orders : sequence of BatchOrder
     merge_last_single : bool
         Whether a last batch of one row is merged into the one before it.
+    weights_dtype : torch.dtype or None
+        In which weights are made where there are none; None for that of the inputs.
     """
 
-    def __init__(self, parts: Sequence[Rows], orders: Sequence[BatchOrder], merge_last_single: bool = False) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Rows],
+        orders: Sequence[BatchOrder],
+        merge_last_single: bool = False,
+        weights_dtype: torch.dtype | None = None,
+    ) -> None:
         self.orders = list(orders)
         self.parts = list(parts)
         self.merges_last_single = merge_last_single
+        self.weights_dtype = weights_dtype
         edges = [order.edges(merge_last_single) for order in orders]
         self.lengths = [len(part) for part in parts]
         self.n_rows = max(self.lengths)
@@ -59,7 +69,7 @@ class StackedBatches:
         self.sizes = list(zip(*(np.diff(own).tolist() for own in edges), strict=True))
         self.inputs = _join([part.inputs for part in parts])
         self.targets = _join([part.targets for part in parts])
-        self.weights = _join_weights(parts)
+        self.weights = _join_weights(parts, weights_dtype)
         self.index = np.empty((len(parts), self.n_rows), dtype=np.int64)
         self.starts = np.concatenate([[0], np.cumsum(self.lengths)[:-1]])
         for k, n in enumerate(self.lengths):
@@ -85,7 +95,7 @@ class StackedBatches:
     def compact(self, kept: Sequence[int]) -> "StackedBatches":
         """Return the batches of some of the networks, going on with their orders."""
         parts, orders = [self.parts[k] for k in kept], [self.orders[k] for k in kept]
-        return StackedBatches(parts, orders, self.merges_last_single)
+        return StackedBatches(parts, orders, self.merges_last_single, self.weights_dtype)
 
     def _follow(self, k: int, order: BatchOrder) -> bool:
         drawn = order.next_epoch()
@@ -130,7 +140,7 @@ class StackedBatches:
         return Batch(parts[0], parts[1], weights, sizes, is_padded, start)
 
     def _make_mask(self) -> torch.Tensor:
-        mask = self.inputs.new_zeros(len(self.lengths), self.n_rows, 1)
+        mask = self.inputs.new_zeros(len(self.lengths), self.n_rows, 1, dtype=self.weights_dtype)
         for k, n in enumerate(self.lengths):
             mask[k, :n] = 1
         return mask
@@ -157,7 +167,8 @@ def _join(tensors: list[torch.Tensor]) -> torch.Tensor:
     return tensors[0] if len(tensors) == 1 else torch.cat(tensors)
 
 
-def _join_weights(parts: Sequence[Rows]) -> torch.Tensor | None:
+def _join_weights(parts: Sequence[Rows], dtype: torch.dtype | None) -> torch.Tensor | None:
     if all(part.weights is None for part in parts):
         return None
-    return _join([part.inputs.new_ones(len(part)) if part.weights is None else part.weights for part in parts])
+    ones = [part.inputs.new_ones(len(part), dtype=dtype) for part in parts]
+    return _join([own if part.weights is None else part.weights for part, own in zip(parts, ones, strict=True)])

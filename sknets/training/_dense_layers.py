@@ -4,13 +4,13 @@ Tensors have a leading axis for the networks: (k, rows, width). A layer keeps wh
 returns is written over in the next step, and it may write over the slope that it is given.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
-from sknets.nn import MLP, BatchNormalization, Dropout, Residual
+from sknets.nn import BatchNormalization, ChannelDropout, Dropout, Residual
 from sknets.training._activation_slopes import ACTIVATIONS
 from sknets.training._workspace import Workspace
 
@@ -108,7 +108,7 @@ class ActivationLayer:
 class DropoutLayer:
     """Dropout; each network's mask comes from the generator of its own layer."""
 
-    def __init__(self, layers: Sequence[Dropout]) -> None:
+    def __init__(self, layers: Sequence[Dropout | ChannelDropout]) -> None:
         self.layers = list(layers)
         self._masks, self._outputs = Workspace(), Workspace()
         self._find_shares()
@@ -116,15 +116,18 @@ class DropoutLayer:
     def attach(self, places: Places) -> None: ...
 
     def forward(self, inputs: torch.Tensor, rows: BatchRows) -> torch.Tensor:
-        mask = self.mask = self._masks.like(inputs)
+        self.mask = self.draw(self._masks.like(inputs), rows)
+        return torch.mul(inputs, self.mask, out=self._outputs.like(inputs))
+
+    def draw(self, mask: torch.Tensor, rows: BatchRows) -> torch.Tensor:
+        """Write zeros into a mask of shape (k, rows, width), and for what stays what it is scaled by."""
         if rows.n_rows is not None:
             # Padding draws nothing, and what lies in fresh memory may not be a number.
             mask.zero_()
         for k, layer in enumerate(self.layers):
             own = mask[k] if rows.n_rows is None else mask[k, : rows.n_rows[k]]
             own.bernoulli_(1 - layer.p, generator=layer.generator)
-        mask.div_(self.shares)
-        return torch.mul(inputs, mask, out=self._outputs.like(inputs))
+        return mask.div_(self.shares)
 
     def backward(self, slope: torch.Tensor) -> torch.Tensor:
         return slope.mul_(self.mask)
@@ -179,7 +182,7 @@ class BatchNormalizationLayer:
             mean = torch.mul(inputs, self.shares, out=products).sum(1, keepdim=True)
             torch.sub(inputs, mean, out=centred)
             variance = torch.square(centred, out=products).mul_(self.shares).sum(1, keepdim=True)
-        self._follow(mean, variance)
+        self.follow(mean, variance)
         self.inverse_spread = torch.rsqrt(variance + self.first.eps)
         self.normalized.mul_(self.inverse_spread)
         return torch.addcmul(self.shift, self.normalized, self.scale, out=self._outputs.like(inputs))
@@ -207,12 +210,8 @@ class BatchNormalizationLayer:
         layer.num_batches_tracked.fill_(self.n_batches[network])
         layer._n_batches = self.n_batches[network]
 
-    def _share_memory(self, layer: BatchNormalization) -> None:
-        layer.running_mean.data = self.means[0, 0]
-        layer.running_var.data = self.variances[0, 0]
-
-    def _follow(self, mean: torch.Tensor, variance: torch.Tensor) -> None:
-        """Move the running statistics towards the batch's own."""
+    def follow(self, mean: torch.Tensor, variance: torch.Tensor) -> None:
+        """Move the running statistics towards the batch's own, of shape (k, 1, width)."""
         self.n_batches = [n + 1 for n in self.n_batches]
         shares = [max(self.first.momentum, 1 / n) for n in self.n_batches]
         share: Any = shares[0]
@@ -220,6 +219,10 @@ class BatchNormalizationLayer:
             share = torch.tensor(shares, dtype=mean.dtype, device=mean.device).view(-1, 1, 1)
         self.means.lerp_(mean, share)
         self.variances.lerp_(variance, share)
+
+    def _share_memory(self, layer: BatchNormalization) -> None:
+        layer.running_mean.data = self.means[0, 0]
+        layer.running_var.data = self.variances[0, 0]
 
 
 class GroupNormalizationLayer:
@@ -265,8 +268,8 @@ class GroupNormalizationLayer:
 class ResidualLayer:
     """Layers in a row whose input is added to their output."""
 
-    def __init__(self, blocks: Sequence[Residual]) -> None:
-        self.layers = make_layers(blocks)
+    def __init__(self, blocks: Sequence[Residual], known: "Mapping[type[nn.Module], Callable[[Any], Any]]") -> None:
+        self.layers = [known[type(layers[0])](layers) for layers in zip(*blocks, strict=True)]
         self._outputs, self._slopes = Workspace(), Workspace()
 
     def attach(self, places: Places) -> None:
@@ -303,22 +306,13 @@ class ResidualLayer:
             own.write_back(network, inner)
 
 
+#: Of rows of numbers.
 LAYERS: dict[type[nn.Module], Callable[[Any], Any]] = {
     nn.Linear: DenseLayer,
     Dropout: DropoutLayer,
     BatchNormalization: BatchNormalizationLayer,
     nn.LayerNorm: GroupNormalizationLayer,
     nn.GroupNorm: GroupNormalizationLayer,
-    Residual: ResidualLayer,
+    Residual: lambda blocks: ResidualLayer(blocks, LAYERS),
     **dict.fromkeys(ACTIVATIONS, ActivationLayer),
 }
-
-
-def are_known(module: nn.Module) -> bool:
-    """Whether a network is a stack of layers in this file."""
-    return type(module) is MLP and all(type(layer) in LAYERS for layer in module.modules() if layer is not module)
-
-
-def make_layers(modules: Sequence[Any]) -> list[Any]:
-    """Return the layers of networks of one structure."""
-    return [LAYERS[type(layers[0])](layers) for layers in zip(*modules, strict=True)]

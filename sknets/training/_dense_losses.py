@@ -166,8 +166,11 @@ class EpochLosses:
 def _join_weights(batches: "list[Batch]") -> torch.Tensor | None:
     if all(batch.weights is None for batch in batches):
         return None
+    dtype = next(batch.weights.dtype for batch in batches if batch.weights is not None)
     parts = [
-        batch.inputs.new_ones(batch.inputs.shape[:2]) if batch.weights is None else batch.weights.squeeze(2)
+        batch.inputs.new_ones(batch.inputs.shape[:2], dtype=dtype)
+        if batch.weights is None
+        else batch.weights.squeeze(2)
         for batch in batches
     ]
     return torch.cat(parts, 1)

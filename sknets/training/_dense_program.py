@@ -1,9 +1,10 @@
-"""Stacks of dense layers trained below autograd: one network, or many of one structure side by side.
+"""Networks trained below autograd: a stack of dense layers, or many networks of one structure side by side.
 
 Most of a small network's step is autograd's and the optimizer's bookkeeping, not arithmetic. Here the passes are
-written out (``_dense_layers``), all parameters are views into one vector and all gradients views into another, so that
-a penalty and an update are one operation each, and losses are computed once an epoch from the outputs that the steps
-leave behind. A single network's module keeps its parameters, whose memory these are; callbacks see live weights.
+written out (``_dense_layers``, ``_conv_layers``), all parameters are views into one vector and all gradients views
+into another, so that a penalty and an update are one operation each, and losses are computed once an epoch from the
+outputs that the steps leave behind. A single network's module keeps its parameters, whose memory these are; callbacks
+see live weights.
 """
 
 from collections.abc import Sequence
@@ -12,9 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import nn
 
+from sknets.training._conv_layers import ChannelNormalizationLayer
 from sknets.training._dense_batches import Batch
-from sknets.training._dense_layers import BatchNormalizationLayer, BatchRows, ResidualLayer, are_known, make_layers
+from sknets.training._dense_layers import BatchNormalizationLayer, BatchRows, ResidualLayer
 from sknets.training._dense_losses import EpochLosses
+from sknets.training._known_modules import is_dense, list_layers, make_layers, why_not_stacked
 from sknets.training._losses import stack_losses
 from sknets.training._snapshot import Snapshot
 from sknets.training._solvers import get_solver
@@ -32,12 +35,12 @@ class ProgramState(NamedTuple):
 
 
 class DenseProgram:
-    """The passes and updates of networks of dense layers.
+    """The passes and updates of networks.
 
     Parameters
     ----------
     nets : sequence of InMemoryNet
-        Each must satisfy ``can_run``; all have one structure, solver and loss.
+        For none of them ``why_not_stacked`` has a reason; all have one structure, solver and loss.
     n_rows : int
         Rows in a pass of the longest network, padding included.
     """
@@ -47,7 +50,10 @@ class DenseProgram:
         self.n_rows = n_rows
         self.n_weights = 0
         self.layers = make_layers([net.module_ for net in self.nets])
-        self.layers[0].needs_no_slope = True
+        layers_of_first = list_layers(self.nets[0].module_)
+        n_fixed = next(i for i, layer in enumerate(layers_of_first) if any(True for _ in layer.parameters()))
+        self.trained_layers = self.layers[n_fixed:]
+        self.trained_layers[0].needs_no_slope = True
         self._normalizations = _find_normalizations(self.layers)
         self._join_parameters()
         first = self.nets[0]
@@ -60,17 +66,25 @@ class DenseProgram:
 
     @staticmethod
     def can_run(net: "InMemoryNet") -> bool:
-        """Whether the module is a stack of layers that this program knows, all of it to be trained at one rate."""
+        """Whether this program is the way to train the net by itself: a stack of dense layers that it knows."""
+        return is_dense(net.module_) and DenseProgram.why_not_stacked(net) is None
+
+    @staticmethod
+    def why_not_stacked(net: "InMemoryNet") -> str | None:
+        """Return why the net cannot be trained by this program beside others; None where it can."""
         solver = net.recipe.solver
-        return (
-            are_known(net.module_)
-            and isinstance(solver.solver, str)
-            and solver.solver in RULES
-            and set(solver.arguments.get("solver_params") or {}) <= RULES[solver.solver].arguments
-            and not solver.rate_factors
-            and net.recipe.precision.autocast is None
-            and all(parameter.requires_grad for parameter in net.module_.parameters())
-        )
+        if reason := why_not_stacked(net.module_):
+            return reason
+        if not isinstance(solver.solver, str) or solver.solver not in RULES:
+            return "its solver is not known to the dense program"
+        if not set(solver.arguments.get("solver_params") or {}) <= RULES[solver.solver].arguments:
+            return "a parameter of its solver is not known to the dense program"
+        if solver.rate_factors:
+            return "its layers learn at rates of their own, which is not known to the dense program"
+        if net.recipe.precision.autocast is not None:
+            return "bfloat16"
+        is_whole = all(parameter.requires_grad for parameter in net.module_.parameters())
+        return None if is_whole else "some of its layers are frozen, which is not known to the dense program"
 
     def compute_gradient(self, batch: Batch) -> torch.Tensor:
         """Write the gradient of each network's mean loss, penalty included; return the outputs."""
@@ -83,7 +97,7 @@ class DenseProgram:
         if batch.weights is not None:
             slope.mul_(batch.weights)
         slope.mul_(self._share_of_row(batch.n_rows))
-        for layer in reversed(self.layers):
+        for layer in reversed(self.trained_layers):
             slope = layer.backward(slope)
         if self.is_penalised:
             self._add_penalty(batch.n_rows)
@@ -141,7 +155,9 @@ class DenseProgram:
         scalars = self.rule.scalars(network)
         for index, parameter in enumerate(weights_first(self.nets[network].module_)):
             state[parameter] = {name: value.clone() for name, value in scalars.items()} | {
-                name: self._segment(buffer, index)[network].clone() for name, buffer in self.rule.buffers.items()
+                # In the order of the parameter's memory, which torch's fused optimizers take for granted.
+                name: torch.empty_like(parameter, requires_grad=False).copy_(self._segment(buffer, index)[network])
+                for name, buffer in self.rule.buffers.items()
             }
 
     def are_finite(self) -> list[bool]:
@@ -164,7 +180,10 @@ class DenseProgram:
         counts = [torch.tensor(layer.n_batches[network]) for layer in self._normalizations]
         statistics = [values[network, 0] for values in state.statistics]
         pairs = zip(statistics[0::2], statistics[1::2], counts, strict=True)
-        return Snapshot(weights, [buffer for triple in pairs for buffer in triple])
+        moving = [buffer for triple in pairs for buffer in triple]
+        # Images' statistics, which come first, stay as they are.
+        buffers = list(self.nets[network].module_.buffers())
+        return Snapshot(weights, buffers[: len(buffers) - len(moving)] + moving)
 
     def _statistics(self) -> list[torch.Tensor]:
         return [values for layer in self._normalizations for values in (layer.means, layer.variances)]
@@ -192,8 +211,7 @@ class DenseProgram:
                 buffer.data = buffer.data.clone()
 
     def _write_layers(self, network: int) -> None:
-        module: Any = self.nets[network].module_
-        for own, layer in zip(self.layers, module, strict=True):
+        for own, layer in zip(self.layers, list_layers(self.nets[network].module_), strict=True):
             own.write_back(network, layer)
 
     def _join_parameters(self) -> None:
@@ -206,7 +224,8 @@ class DenseProgram:
         self._index_of = {id(parameter): index for index, parameter in enumerate(first)}
         self._order_of_module = [self._index_of[id(p)] for p in self.nets[0].module_.parameters()]
         self._share(vector, torch.zeros_like(vector), [tuple(p.shape) for p in first], len(self.nets))
-        self._shares_memory = len(self.nets) == 1
+        # Filters lie in another order in a module's memory than in the vector.
+        self._shares_memory = len(self.nets) == 1 and all(parameter.ndim <= 2 for parameter in first)
         if self._shares_memory:
             for parameter, values, slopes in zip(first, self.values, self.slopes, strict=True):
                 parameter.data = values[0]
@@ -307,4 +326,5 @@ def _optimizer_arguments(net: "InMemoryNet") -> dict[str, Any]:
 def _find_normalizations(layers: Sequence[Any]) -> list[Any]:
     """Return the layers with running statistics, in the order of their modules."""
     inner = [part for layer in layers for part in (layer.layers if isinstance(layer, ResidualLayer) else [layer])]
+    inner = [layer.of_pixels if isinstance(layer, ChannelNormalizationLayer) else layer for layer in inner]
     return [layer for layer in inner if isinstance(layer, BatchNormalizationLayer)]

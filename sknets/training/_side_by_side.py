@@ -36,7 +36,7 @@ class _Part(NamedTuple):
     @property
     def step_cost(self) -> float:
         """Operations of a step, those in double precision counted twice."""
-        return sum(trainee.flops * trainee.plan.train.inputs.element_size() / 4 for trainee in self.trainees)
+        return sum(trainee.flops * trainee.plan.recipe.precision.dtype.itemsize / 4 for trainee in self.trainees)
 
     @property
     def work(self) -> float:

@@ -20,6 +20,10 @@ from sknets.training._update_rules import RULES
 # a stack gains nothing (measured; docs/benchmarks.md).
 MAX_STACKED_STEP_FLOPS = 20e6
 
+# The same of networks with convolutions, whose steps have more overhead to share: operations in single precision, half
+# as many in double. Measured on one thread, stacks gain 1.6 at 75e6 and nothing at 150e6; in double nothing at 40e6.
+MAX_STACKED_CONV_STEP_FLOPS = 80e6
+
 # Of all networks in a stack together; larger ones leave the cache.
 MAX_STACK_STEP_FLOPS = 400e6
 
@@ -87,7 +91,7 @@ def split_into_stacks(trainees: Sequence[Trainee], max_bytes: int) -> list[list[
     groups: dict[Hashable, list[Trainee]] = defaultdict(list)
     alone: list[list[Trainee]] = []
     for trainee in trainees:
-        if trainee.reason_alone is not None or trainee.flops > MAX_STACKED_STEP_FLOPS:
+        if trainee.reason_alone is not None or _is_too_large(trainee.plan, trainee.net):
             alone.append([trainee])
         else:
             groups[trainee.key].append(trainee)
@@ -127,14 +131,24 @@ def _find_reason_alone(plan: TrainingPlan, net: InMemoryNet) -> str | None:
         return "bfloat16"
     if not all(isinstance(inputs, torch.Tensor) for inputs in _all_inputs(plan)):
         return "its rows are sparse or on disk"
-    if not DenseProgram.can_run(net):
-        return "its module or a parameter of its solver is not known to the dense program"
+    if reason := DenseProgram.why_not_stacked(net):
+        return reason
+    return None if DenseProgram.can_run(net) else _why_no_gain(plan, net)
+
+
+def _why_no_gain(plan: TrainingPlan, net: InMemoryNet) -> str | None:
+    """Return why convolutions are left to autograd; dense networks as large may still share cores."""
+    if not net.device.startswith("cpu"):
+        return "stacks of convolutions were measured on the CPU only"
+    if _is_too_large(plan, net):
+        return "its convolutions are too large for a stack to gain anything"
     return None
 
 
 def _make_key(plan: TrainingPlan, net: InMemoryNet) -> Hashable:
     recipe = plan.recipe
-    arguments = {**recipe.module.arguments, "dropout": _which_drop(recipe.module.arguments)}
+    drops = {name: _which_drop(recipe.module.arguments, name) for name in ("dropout", "channel_dropout")}
+    arguments = {**recipe.module.arguments, **drops}
     solver_arguments = net.solver.translate(recipe.solver.arguments) | (
         recipe.solver.arguments.get("solver_params") or {}
     )
@@ -148,16 +162,16 @@ def _make_key(plan: TrainingPlan, net: InMemoryNet) -> Hashable:
         tuple((name, repr(solver_arguments.get(name))) for name in sorted(must_agree)),
         frozenset(solver_arguments),
         (recipe.device, recipe.precision.dtype, plan.train.targets.dtype),
+        tuple(inputs.dtype for inputs in _all_inputs(plan)),
         # Networks of a single batch may differ in its size, by what padding is worth.
         (n_batches, net.order.batch_size if n_batches > 1 else len(plan.train).bit_length()),
         recipe.shuffle,
-        plan.validation is None,
         recipe.score,
     )
 
 
-def _which_drop(arguments: dict[str, Any]) -> tuple[bool, ...]:
-    return tuple(rate > 0 for rate in arguments.get("dropout") or ())
+def _which_drop(arguments: dict[str, Any], name: str) -> tuple[bool, ...]:
+    return tuple(rate > 0 for rate in arguments.get(name) or ())
 
 
 def _divide(group: list[Trainee], max_bytes: int) -> list[list[Trainee]]:
@@ -168,6 +182,14 @@ def _divide(group: list[Trainee], max_bytes: int) -> list[list[Trainee]]:
     n_stacks = -(-len(group) // limit)
     size = -(-len(group) // n_stacks)
     return [group[start : start + size] for start in range(0, len(group), size)]
+
+
+def _is_too_large(plan: TrainingPlan, net: InMemoryNet) -> bool:
+    """Whether a step's arithmetic outweighs all that it could share."""
+    flops = _count_flops(plan, net)
+    if DenseProgram.can_run(net):
+        return flops > MAX_STACKED_STEP_FLOPS
+    return flops * net.recipe.precision.dtype.itemsize / 4 > MAX_STACKED_CONV_STEP_FLOPS
 
 
 def _count_flops(plan: TrainingPlan, net: InMemoryNet) -> float:
@@ -181,8 +203,14 @@ def _count_bytes(plan: TrainingPlan, net: InMemoryNet) -> int:
         return 0
     # The rows themselves, joined, and gathered; weights, their gradients, two moments and two copies.
     n_parameters = sum(parameter.numel() for parameter in net.module_.parameters())
-    n_numbers = 3 * sum(inputs.numel() for inputs in rows) + 6 * n_parameters
-    return int(n_numbers * plan.train.inputs.element_size())
+    n_bytes = sum(inputs.numel() * inputs.element_size() for inputs in rows)
+    return 3 * n_bytes + (6 * n_parameters + _count_kept_maps(plan, net)) * net.recipe.precision.dtype.itemsize
+
+
+def _count_kept_maps(plan: TrainingPlan, net: InMemoryNet) -> int:
+    """Return the numbers in what convolutions and the layers behind them keep for the backward pass, at most."""
+    n_convolutions = sum(parameter.ndim > 2 for parameter in net.module_.parameters())
+    return 4 * n_convolutions * net.work_for(plan.train.inputs).n_values * net.order.batch_size if n_convolutions else 0
 
 
 def _all_inputs(plan: TrainingPlan) -> list[Any]:

@@ -59,7 +59,10 @@ class _StackedDescent:
         nets = self.nets
         has_batch_normalization = nets[0].has_batch_normalization
         self.batches = StackedBatches(
-            [trainee.plan.train for trainee in trainees], [net.order for net in nets], has_batch_normalization
+            [trainee.plan.train for trainee in trainees],
+            [net.order for net in nets],
+            has_batch_normalization,
+            nets[0].recipe.precision.dtype,
         )
         self.program = DenseProgram(nets, self.batches.n_rows)
         self.validation = self._join_validation()

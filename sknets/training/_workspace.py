@@ -1,5 +1,7 @@
 """Memory that the layers of a dense program write anew in every step."""
 
+from collections.abc import Sequence
+
 import torch
 
 
@@ -12,6 +14,7 @@ class Workspace:
 
     def __init__(self) -> None:
         self._tensors: dict[int, torch.Tensor] = {}
+        self._shaped: dict[tuple[int, ...], torch.Tensor] = {}
 
     def take(self, inputs: torch.Tensor, width: int) -> torch.Tensor:
         """Return memory of shape (k, rows, width) for ``inputs`` of shape (k, rows, ...); what is in it is lost."""
@@ -22,9 +25,20 @@ class Workspace:
         return tensor
 
     def like(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return memory of the shape of ``inputs``."""
-        return self.take(inputs, inputs.shape[2])
+        """Return memory of the shape of ``inputs``, in the same order."""
+        tensor = self._shaped.get(inputs.shape)
+        if tensor is None:
+            tensor = self._shaped[inputs.shape] = torch.empty_like(inputs)
+        return tensor
+
+    def shaped(self, shape: Sequence[int], kind: torch.Tensor) -> torch.Tensor:
+        """Return memory of a shape, of the type and on the device of ``kind``."""
+        tensor = self._shaped.get(tuple(shape))
+        if tensor is None:
+            tensor = self._shaped[tuple(shape)] = kind.new_empty(shape)
+        return tensor
 
     def clear(self) -> None:
         """Let the memory go, as the number of networks changes."""
         self._tensors.clear()
+        self._shaped.clear()
