@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+import numpy as np
 import torch
+from scipy import sparse
 from sklearn.base import is_regressor
 
 from sknets._arrays import as_array_like
@@ -92,9 +94,11 @@ class Lookout:
 
     def rows(self, y: Any) -> Rows | None:
         """Return the rows with their targets; None where the network knows no such target."""
+        y = y if sparse.issparse(y) else np.asarray(as_array_like(y))
+        y = y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
         try:
-            targets = self._network._encode_targets(as_array_like(y), self._dtype)
-        except ValueError:
+            targets = self._network._encode_targets(y, self._dtype)
+        except (TypeError, ValueError):
             return None
         return Rows(self.inputs, torch.as_tensor(targets).to(self._like.device, self._like.dtype))
 
