@@ -31,8 +31,10 @@ def predicts_with(estimator: Any, network: BaseNetwork) -> bool:
 def transform_rows(estimator: Any, X: Any) -> Any:
     """Return rows as the network of a half-fitted estimator gets them."""
     while estimator is not None and not isinstance(estimator, BaseNetwork):
-        if isinstance(estimator, Pipeline) and len(estimator) > 1:
-            X = estimator[:-1].transform(X)
+        if isinstance(estimator, Pipeline):
+            # Not by a pipeline's own transform: it refuses steps that learn nothing and do not say so.
+            for _, step in estimator.steps[:-1]:
+                X = X if step is None or isinstance(step, str) else step.transform(X)
         estimator = _next(estimator)
     return X
 
