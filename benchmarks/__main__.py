@@ -9,7 +9,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from benchmarks import accuracy, birds, fashion_images, fit, image_steps, logistic, mnist_images, small_calls
+from benchmarks import accuracy, birds, fashion_images, fit, image_steps, logistic, mnist_images, searches, small_calls
 from benchmarks.page import describe_machine, render
 from benchmarks.worker import ROOT, measure_elsewhere
 
@@ -22,6 +22,7 @@ SUITES = {
     "mnist": mnist_images,
     "fashion": fashion_images,
     "birds": birds,
+    "searches": searches,
 }
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"

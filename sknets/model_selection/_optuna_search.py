@@ -156,6 +156,11 @@ class OptunaSearchCV(BaseSearchCV):
     #: scikit-learn reads it; joblib is always given all folds that are to run.
     pre_dispatch = "all"
 
+    # scikit-learn's, whose text refers to a glossary of its own.
+    n_features_in_ = property(
+        BaseSearchCV.n_features_in_.fget, doc="Number of features of the rows that it was fitted on."
+    )
+
     def __init__(
         self,
         estimator,
