@@ -3,22 +3,42 @@
 import argparse
 import json
 import os
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from benchmarks import accuracy, birds, fashion_images, fit, image_steps, logistic, mnist_images, searches, small_calls
+from benchmarks import (
+    accuracy,
+    birds,
+    context_cost,
+    conv_stacks,
+    fashion_images,
+    fit,
+    image_steps,
+    logistic,
+    mnist_images,
+    search,
+    searches,
+    small_calls,
+    stack_sizes,
+)
 from benchmarks.page import describe_machine, render
 from benchmarks.worker import ROOT, measure_elsewhere
 
 SUITES = {
     "fit": fit,
+    "search": search,
+    "stack-sizes": stack_sizes,
+    "context-cost": context_cost,
     "logistic": logistic,
     "import": small_calls,
     "accuracy": accuracy,
     "image-steps": image_steps,
+    "conv-stacks": conv_stacks,
     "mnist": mnist_images,
     "fashion": fashion_images,
     "birds": birds,
@@ -44,9 +64,12 @@ def main() -> None:
         if not options.quick:  # at once: what is measured survives when a later suite is interrupted
             write_results(name, stored[name])
     if options.quick:
+        with tempfile.TemporaryDirectory() as folder:
+            draw_pictures(stored, Path(folder))
         print(render({name: SUITES[name] for name in names}, stored))
         return
     PAGE.write_text(render(SUITES, stored), encoding="utf-8")
+    draw_pictures(stored, PAGE.parent)
     print(PAGE.relative_to(ROOT))
 
 
@@ -81,6 +104,12 @@ def run_suite(name: str, is_quick: bool) -> dict[str, Any]:
 def measure_case(name: str, case: dict[str, Any]) -> dict[str, Any]:
     print(f"{name}: {', '.join(f'{key} {value}' for key, value in case.items())}", flush=True)
     return measure_elsewhere(SUITES[name].__name__, case)
+
+
+def draw_pictures(stored: dict[str, dict[str, Any]], folder: Path) -> None:
+    for name, results in stored.items():
+        if hasattr(SUITES[name], "draw"):
+            SUITES[name].draw(results["cases"], folder)
 
 
 def read_results() -> dict[str, dict[str, Any]]:

@@ -47,6 +47,14 @@ def within(value: float, bound: float | None, digits: int = 2) -> str:
     return f"{figure} ≤ {bound:g}, met" if float(figure) <= bound else f"**{figure}** > {bound:g}, missed"
 
 
+def at_least(value: float, bound: float | None, digits: int = 1) -> str:
+    """Return the value beside the bound that it must reach, and whether it does."""
+    figure = f"{value:.{digits}f}"
+    if bound is None:
+        return figure
+    return f"{figure} ≥ {bound:g}, met" if float(figure) >= bound else f"**{figure}** < {bound:g}, missed"
+
+
 def _body(suite: Any, stored: dict[str, Any] | None) -> str:
     if stored is None:
         return f"Not measured{'' if suite.cases(is_quick=False) else ': `SKNETS_DATA` was not set'}."

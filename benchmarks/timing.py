@@ -10,13 +10,13 @@ THREADS = (1, 2)
 
 
 def alternate(
-    contenders: dict[str, Callable[[], Any]], n_runs: int, collect_garbage: bool = True
+    contenders: dict[str, Callable[[], Any]], n_runs: int, collect_garbage: bool = True, warm_up: bool = True
 ) -> tuple[dict[str, list[float]], dict[str, Any]]:
     """Call A B C A B C ...; return the seconds of every call, and what each contender's warm-up returned.
 
     Neighbouring calls meet the machine in the same state, so ratios within a round are steadier than the seconds.
     """
-    warm_up_results = {name: call() for name, call in contenders.items()}
+    warm_up_results = {name: call() for name, call in contenders.items()} if warm_up else {}
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(n_runs):
         for name, call in contenders.items():

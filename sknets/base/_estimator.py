@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,12 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
 
     #: The method that all predictions come from.
     _source_of_predictions = "_outputs"
+
+    @classmethod
+    @cache
+    def _get_param_names(cls) -> list[str]:
+        # scikit-learn reads the signature anew a dozen times for each fit of a search.
+        return super()._get_param_names()
 
     @abstractmethod
     def _check_X(self, X: Any) -> Any:

@@ -28,16 +28,16 @@ class Labels:
     @classmethod
     def learn(cls, y: Any, classes: Any = None, has_output_per_class: bool = False) -> "Labels":
         """Read the classes off ``y``, or take the given ones; two of them may have an output each."""
-        kind = type_of_target(y, input_name="y")
+        check_classification_targets(y)
+        kind = type_of_target(y) if _has_columns(y) else "column"
         if kind == "multiclass-multioutput":
             raise ValueError(
                 "Multioutput target data is not supported: y should be a 1d array of labels, or a matrix of zeros and "
                 f"ones; got {y.shape[1]} columns of several labels. MultiOutputClassifier fits one classifier a column."
             )
-        check_classification_targets(y)
         if kind == "multilabel-indicator":
             return cls(np.arange(y.shape[1]), "multilabel", sparse.issparse(y))
-        found = unique_labels(y if classes is None else classes)
+        found = np.unique(y) if classes is None else unique_labels(classes)
         kinds = {1: "single", 2: "multiclass" if has_output_per_class else "binary"}
         return cls(found, kinds.get(len(found), "multiclass"))
 
@@ -53,11 +53,10 @@ class Labels:
 
     def encode(self, y: Any) -> np.ndarray:
         """Return class indices of shape (n,), or an indicator of shape (n, n_outputs)."""
-        kind = type_of_target(y)
-        is_multilabel = kind == "multilabel-indicator"
+        is_multilabel = _has_columns(y) and type_of_target(y) == "multilabel-indicator"
         if is_multilabel != (self.kind == "multilabel"):
             raise ValueError(
-                f"y must be of the kind the model was fitted on, {self.kind}; got {kind}. "
+                f"y must be of the kind the model was fitted on, {self.kind}; got {type_of_target(y)}. "
                 "Fit a new estimator for targets of another kind."
             )
         if is_multilabel:
@@ -65,12 +64,11 @@ class Labels:
             if indicator.shape[1] != len(self.classes):
                 raise ValueError(f"y must have {len(self.classes)} label columns; got {indicator.shape[1]}.")
             return indicator
-        found = np.unique(y)
-        if len(np.setdiff1d(found, self.classes)):
-            raise ValueError(
-                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes}. 'y' has {found}."
-            )
         indices = np.searchsorted(self.classes, y)
+        if np.any(self.classes.take(indices, mode="clip") != y):
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes}. 'y' has {np.unique(y)}."
+            )
         return indices if self.kind == "multiclass" else (indices == 1)[:, None]
 
     def decode(self, outputs: np.ndarray) -> np.ndarray:
@@ -83,3 +81,7 @@ class Labels:
         if self.kind == "single":
             return np.repeat(self.classes, len(outputs))
         return self.classes[(outputs[:, 0] > 0).astype(int)]
+
+
+def _has_columns(y: Any) -> bool:
+    return sparse.issparse(y) or np.ndim(y) == 2

@@ -41,7 +41,7 @@ class Task:
     Attributes
     ----------
     state : State
-        Read and written by the coordinator's thread only, as are the next four.
+        Read and written by the coordinator only, as are the next four.
     path : tuple of int
         The indices of the tasks around it and its own; sorted, they are the order in which a plain loop would run them.
     n_bytes : int
@@ -51,7 +51,7 @@ class Task:
     n_epochs : int
         How far the training in its thread has come, if it keeps step with others.
     is_abandoned : bool
-        Set by the coordinator's thread, and read when the task comes to rest.
+        Set by the coordinator, and read when the task comes to rest.
     has_fitted : bool
         Whether a network was trained in it or in its own tasks.
     result : object

@@ -8,11 +8,11 @@ from sknets.batching._here import here
 from sknets.batching._report import NO_FELLOW, NO_GAIN
 from sknets.batching._waiting_fit import Order, WaitingFit
 from sknets.batching._warning_state import current_state, put_back
-from sknets.training import split_into_stacks, train_stack
+from sknets.training import split_into_stacks, train_stack, train_stacks
 
 
 def carry_out(order: Order) -> None:
-    """Train all fits of an order, one stack after the other."""
+    """Train all fits of an order."""
     try:
         here.is_training = True
         if all(fit.warning_state is None for fit in order.fits):
@@ -26,24 +26,32 @@ def carry_out(order: Order) -> None:
 
 
 def _train_all(order: Order) -> None:
-    for stack in _divide(order.fits):
-        _train(stack)
+    for fit in order.fits:
+        if fit.trainee.reason_alone is not None:
+            _train_as_its_task_would(fit)
+    stacks = _divide([fit for fit in order.fits if fit.trainee.reason_alone is None])
+
+    def begin(index: int) -> None:
+        for fit in stacks[index]:
+            fit.is_begun = True
+
+    def end(index: int, seconds: float) -> None:
+        _report(stacks[index], seconds)
+        _end(stacks[index])
+
+    train_stacks([[fit.trainee for fit in stack] for stack in stacks], begin, end)
 
 
 def _divide(fits: Sequence[WaitingFit]) -> list[list[WaitingFit]]:
     groups: dict[Hashable, list[WaitingFit]] = {}
     for fit in fits:
-        is_alone = fit.trainee.reason_alone is not None
-        groups.setdefault(("alone", id(fit)) if is_alone else ("group", fit.trainee.key), []).append(fit)
+        groups.setdefault(fit.trainee.key, []).append(fit)
     return [stack for group in groups.values() for stack in _split(group)]
 
 
 def _split(group: list[WaitingFit]) -> list[list[WaitingFit]]:
-    if len(group) == 1:
-        group[0].reason_alone = group[0].trainee.reason_alone or NO_FELLOW
-        return [group]
     for fit in group:
-        fit.reason_alone = NO_GAIN
+        fit.reason_alone = NO_FELLOW if len(group) == 1 else NO_GAIN
     by_trainee = {id(fit.trainee): fit for fit in group}
     max_bytes = min(fit.task.call.session.limit_for(fit.device) for fit in group)
     try:
@@ -54,24 +62,10 @@ def _split(group: list[WaitingFit]) -> list[list[WaitingFit]]:
     return [[by_trainee[id(trainee)] for trainee in stack] for stack in stacks]
 
 
-def _train(stack: list[WaitingFit]) -> None:
-    began = perf_counter()
-    error = None
-    for fit in stack:
-        fit.is_begun = True
-    try:
-        if len(stack) == 1:
-            _train_as_its_task_would(stack[0])
-        else:
-            train_stack([fit.trainee for fit in stack])
-    except Exception as reason:  # noqa: BLE001  # each of the fits raises it
-        error = reason
-    _report(stack, perf_counter() - began)
-    _end(stack, error)
-
-
 def _train_as_its_task_would(fit: WaitingFit) -> None:
     """Train one network under its task's context variables and warning filters."""
+    began = perf_counter()
+    fit.is_begun = True
     outside = current_state()
     if fit.warning_state is not None:
         put_back(fit.warning_state)
@@ -81,9 +75,11 @@ def _train_as_its_task_would(fit: WaitingFit) -> None:
         if fit.warning_state is not None:
             fit.warning_state = current_state()
             put_back(outside)
+    _report([fit], perf_counter() - began)
+    _end([fit])
 
 
-def _end(fits: list[WaitingFit], error: Exception | None) -> None:
+def _end(fits: list[WaitingFit], error: Exception | None = None) -> None:
     for fit in fits:
         fit.error = error
         fit.is_begun = fit.is_over = True

@@ -4,6 +4,7 @@ from sknets.nn._activations import ACTIVATIONS, HardThreshold, make_activation
 from sknets.nn._augmentation import PRESETS, Augmentation, make_transform
 from sknets.nn._backbone import check_backbone_name
 from sknets.nn._batch_normalization import BatchNormalization
+from sknets.nn._blank_copy import build_blank
 from sknets.nn._convnet import ConvNet
 from sknets.nn._dropout import ChannelDropout, Dropout
 from sknets.nn._image_input import ImageInput
@@ -44,6 +45,7 @@ __all__ = [
     "ResidualNet",
     "TransferNetwork",
     "WorkshopNet",
+    "build_blank",
     "build_isolated",
     "check_backbone_name",
     "initialise",

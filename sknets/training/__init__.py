@@ -17,6 +17,7 @@ from sknets.training._plan import (
 )
 from sknets.training._row_sources import RowSource, SparseRows, StoredRows
 from sknets.training._schedules import SCHEDULES
+from sknets.training._side_by_side import train_stacks
 from sknets.training._solvers import GRADIENT_SOLVERS, SOLVERS, get_solver
 from sknets.training._stack import Trainee, split_into_stacks, train_stack
 from sknets.training._train import check_callbacks, make_net, train
@@ -55,4 +56,5 @@ __all__ = [
     "split_off_validation",
     "train",
     "train_stack",
+    "train_stacks",
 ]

@@ -1,6 +1,7 @@
 """The layers of a stack of networks: forward and backward passes, written out.
 
-Tensors have a leading axis for the networks: (k, rows, width). A layer keeps what its backward pass needs.
+Tensors have a leading axis for the networks: (k, rows, width). A layer keeps what its backward pass needs. What it
+returns is written over in the next step, and it may write over the slope that it is given.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from torch import nn
 
 from sknets.nn import MLP, BatchNormalization, Dropout, Residual
 from sknets.training._activation_slopes import ACTIVATIONS
+from sknets.training._workspace import Workspace
 
 #: Finds the values and the gradients, of shape (k, ...), of a parameter of the first network.
 Places = Callable[[nn.Parameter], tuple[torch.Tensor, torch.Tensor]]
@@ -37,6 +39,7 @@ class DenseLayer:
     def __init__(self, layers: Sequence[nn.Linear]) -> None:
         self.first: Any = layers[0]
         self.needs_no_slope = False
+        self._outputs, self._slopes = Workspace(), Workspace()
 
     def attach(self, places: Places) -> None:
         """Take the memory of parameters and gradients."""
@@ -50,6 +53,8 @@ class DenseLayer:
     def forward(self, inputs: torch.Tensor, rows: BatchRows, outputs: torch.Tensor | None = None) -> torch.Tensor:
         """Return ``inputs @ weight.T + bias``, written into ``outputs`` where given."""
         self.inputs = inputs
+        if outputs is None:
+            outputs = self._outputs.take(inputs, self.weight.shape[1])
         if self.bias is None:
             return torch.bmm(inputs, self.transposed, out=outputs)
         return torch.baddbmm(self.bias, inputs, self.transposed, out=outputs)
@@ -58,14 +63,17 @@ class DenseLayer:
         torch.bmm(slope.transpose(1, 2), self.inputs, out=self.weight_gradient)
         if self.bias is not None:
             torch.sum(slope, 1, keepdim=True, out=self.bias_gradient)
-        return None if self.needs_no_slope else torch.bmm(slope, self.weight)
+        return None if self.needs_no_slope else torch.bmm(slope, self.weight, out=self._slopes.like(self.inputs))
 
     def evaluate(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return what ``forward`` would, in memory of its own."""
         outputs = torch.bmm(inputs, self.transposed)
         return outputs if self.bias is None else outputs.add_(self.bias)
 
     def compact(self, kept: Sequence[int]) -> None:
         """Forget the networks that have left."""
+        self._outputs.clear()
+        self._slopes.clear()
 
     def write_back(self, network: int, layer: Any) -> None:
         """Write what is no parameter into a network's own layer."""
@@ -75,22 +83,24 @@ class ActivationLayer:
     """A function of single numbers."""
 
     def __init__(self, layers: Sequence[nn.Module]) -> None:
-        self.function, self.derivative = ACTIVATIONS[type(layers[0])](layers[0])
+        self.function, self.derivative, self.is_in_place = ACTIVATIONS[type(layers[0])](layers[0])
+        self._outputs = Workspace()
 
     def attach(self, places: Places) -> None: ...
 
     def forward(self, inputs: torch.Tensor, rows: BatchRows) -> torch.Tensor:
         self.inputs = inputs
-        self.outputs = self.function(inputs)
+        self.outputs = self.function(inputs, None if self.is_in_place else self._outputs.like(inputs))
         return self.outputs
 
     def backward(self, slope: torch.Tensor) -> torch.Tensor:
         return self.derivative(slope, self.inputs, self.outputs)
 
     def evaluate(self, inputs: torch.Tensor) -> torch.Tensor:
-        return self.function(inputs)
+        return self.function(inputs, None)
 
-    def compact(self, kept: Sequence[int]) -> None: ...
+    def compact(self, kept: Sequence[int]) -> None:
+        self._outputs.clear()
 
     def write_back(self, network: int, layer: Any) -> None: ...
 
@@ -100,30 +110,32 @@ class DropoutLayer:
 
     def __init__(self, layers: Sequence[Dropout]) -> None:
         self.layers = list(layers)
+        self._masks, self._outputs = Workspace(), Workspace()
         self._find_shares()
 
     def attach(self, places: Places) -> None: ...
 
     def forward(self, inputs: torch.Tensor, rows: BatchRows) -> torch.Tensor:
-        if len(self.layers) == 1:
-            self.mask = self.layers[0].draw_mask(inputs)
-            return inputs * self.mask
-        # Zeros where rows are padding: what lies in fresh memory may not be a number.
-        mask = torch.empty_like(inputs) if rows.n_rows is None else torch.zeros_like(inputs)
+        mask = self.mask = self._masks.like(inputs)
+        if rows.n_rows is not None:
+            # Padding draws nothing, and what lies in fresh memory may not be a number.
+            mask.zero_()
         for k, layer in enumerate(self.layers):
             own = mask[k] if rows.n_rows is None else mask[k, : rows.n_rows[k]]
             own.bernoulli_(1 - layer.p, generator=layer.generator)
-        self.mask = mask.div_(self.shares)
-        return inputs * mask
+        mask.div_(self.shares)
+        return torch.mul(inputs, mask, out=self._outputs.like(inputs))
 
     def backward(self, slope: torch.Tensor) -> torch.Tensor:
-        return slope * self.mask
+        return slope.mul_(self.mask)
 
     def evaluate(self, inputs: torch.Tensor) -> torch.Tensor:
         return inputs
 
     def compact(self, kept: Sequence[int]) -> None:
         self.layers = [self.layers[k] for k in kept]
+        self._masks.clear()
+        self._outputs.clear()
         self._find_shares()
 
     def write_back(self, network: int, layer: Any) -> None: ...
@@ -144,6 +156,7 @@ class BatchNormalizationLayer:
         self.n_batches = [int(layer.num_batches_tracked) for layer in layers]
         self.means = torch.stack([layer.running_mean for layer in layers]).unsqueeze(1)  # (k, 1, width)
         self.variances = torch.stack([layer.running_var for layer in layers]).unsqueeze(1)
+        self._normalized, self._outputs, self._products = Workspace(), Workspace(), Workspace()
         if len(layers) == 1:
             self._share_memory(layers[0])
 
@@ -154,27 +167,29 @@ class BatchNormalizationLayer:
         self.shift, self.shift_gradient = shift.unsqueeze(1), shift_gradient.unsqueeze(1)
 
     def forward(self, inputs: torch.Tensor, rows: BatchRows) -> torch.Tensor:
-        weights = rows.weights
+        weights, products = rows.weights, self._products.like(inputs)
+        centred = self.normalized = self._normalized.like(inputs)
         if weights is None:
             self.shares: Any = 1 / inputs.shape[1]
             mean = inputs.mean(1, keepdim=True)
-            centred = inputs - mean
-            variance = centred.square().mean(1, keepdim=True)
+            torch.sub(inputs, mean, out=centred)
+            variance = torch.square(centred, out=products).mean(1, keepdim=True)
         else:
             self.shares = weights / weights.sum(1, keepdim=True)
-            mean = (inputs * self.shares).sum(1, keepdim=True)
-            centred = inputs - mean
-            variance = (centred.square() * self.shares).sum(1, keepdim=True)
+            mean = torch.mul(inputs, self.shares, out=products).sum(1, keepdim=True)
+            torch.sub(inputs, mean, out=centred)
+            variance = torch.square(centred, out=products).mul_(self.shares).sum(1, keepdim=True)
         self._follow(mean, variance)
         self.inverse_spread = torch.rsqrt(variance + self.first.eps)
-        self.normalized = centred.mul_(self.inverse_spread)
-        return torch.addcmul(self.shift, self.normalized, self.scale)
+        self.normalized.mul_(self.inverse_spread)
+        return torch.addcmul(self.shift, self.normalized, self.scale, out=self._outputs.like(inputs))
 
     def backward(self, slope: torch.Tensor) -> torch.Tensor:
+        products = self._products.like(slope)
         torch.sum(slope, 1, keepdim=True, out=self.shift_gradient)
-        torch.sum(slope * self.normalized, 1, keepdim=True, out=self.scale_gradient)
-        through_statistics = torch.addcmul(self.shift_gradient, self.normalized, self.scale_gradient)
-        return (slope - through_statistics.mul_(self.shares)).mul_(self.scale * self.inverse_spread)
+        torch.sum(torch.mul(slope, self.normalized, out=products), 1, keepdim=True, out=self.scale_gradient)
+        through_statistics = torch.addcmul(self.shift_gradient, self.normalized, self.scale_gradient, out=products)
+        return slope.sub_(through_statistics.mul_(self.shares)).mul_(self.scale * self.inverse_spread)
 
     def evaluate(self, inputs: torch.Tensor) -> torch.Tensor:
         normalized = (inputs - self.means) * torch.rsqrt(self.variances + self.first.eps)
@@ -183,6 +198,8 @@ class BatchNormalizationLayer:
     def compact(self, kept: Sequence[int]) -> None:
         self.n_batches = [self.n_batches[k] for k in kept]
         self.means, self.variances = self.means[kept], self.variances[kept]
+        for memory in (self._normalized, self._outputs, self._products):
+            memory.clear()
 
     def write_back(self, network: int, layer: Any) -> None:
         layer.running_mean.copy_(self.means[network, 0])
@@ -250,6 +267,7 @@ class ResidualLayer:
 
     def __init__(self, blocks: Sequence[Residual]) -> None:
         self.layers = make_layers(blocks)
+        self._outputs, self._slopes = Workspace(), Workspace()
 
     def attach(self, places: Places) -> None:
         for layer in self.layers:
@@ -259,13 +277,14 @@ class ResidualLayer:
         outputs = inputs
         for layer in self.layers:
             outputs = layer.forward(outputs, rows)
-        return inputs + outputs
+        return torch.add(inputs, outputs, out=self._outputs.like(inputs))
 
     def backward(self, slope: torch.Tensor) -> torch.Tensor:
-        inner = slope
+        # The layers write over what they are given.
+        inner = self._slopes.like(slope).copy_(slope)
         for layer in reversed(self.layers):
             inner = layer.backward(inner)
-        return slope + inner
+        return slope.add_(inner)
 
     def evaluate(self, inputs: torch.Tensor) -> torch.Tensor:
         outputs = inputs
@@ -274,6 +293,8 @@ class ResidualLayer:
         return inputs + outputs
 
     def compact(self, kept: Sequence[int]) -> None:
+        self._outputs.clear()
+        self._slopes.clear()
         for layer in self.layers:
             layer.compact(kept)
 

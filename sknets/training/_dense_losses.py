@@ -44,6 +44,7 @@ class EpochLosses:
         self.is_alike = all(loss.settings() == criteria[0].settings() for loss in criteria)
         self.outputs: torch.Tensor | None = None
         self.norms: torch.Tensor | None = None
+        self._known_factors: dict[tuple[int, tuple[int, ...]], torch.Tensor] = {}
         self.orders = [
             order for name, order in (("l2", 2), ("l1", 1)) if any(getattr(p, name) > 0 for p in self.penalties)
         ]
@@ -125,9 +126,11 @@ class EpochLosses:
         if self.norms is None:
             shape = (MAX_KEPT_NORMS, len(self.orders) * len(self.matrices), self.n_networks)
             self.norms = self.matrices[0].new_empty(shape)
-            self._places = [list(step.unbind()) for step in self.norms.unbind()]
+            self._places: list[list[torch.Tensor]] = []
         elif self.n_kept_norms == MAX_KEPT_NORMS:
             self._add_norms()
+        if self.n_kept_norms == len(self._places):
+            self._places.append(list(self.norms[self.n_kept_norms].unbind()))
         places = iter(self._places[self.n_kept_norms])
         for order in self.orders:
             for matrix in self.matrices:
@@ -143,19 +146,21 @@ class EpochLosses:
         kept = kept.unflatten(1, (len(self.orders), -1))  # (steps, orders, parts, k)
         for index, order in enumerate(self.orders):
             sums = kept[:, index].square().sum(1) if order == 2 else kept[:, index].sum(1)  # (steps, k)
-            self.total = self.total + (sums * torch.tensor(self._factors(order), dtype=torch.float64)).sum(0)
+            factors = torch.stack([self._factors(order, n_rows) for n_rows in self.n_rows_of_norms])
+            self.total = self.total + sums.mul_(factors).sum(0)
         self.n_kept_norms = 0
         self.n_rows_of_norms = []
 
-    def _factors(self, order: int) -> list[list[float]]:
-        """Return for each step what a network's norm adds to the sum of its rows' losses."""
-        return [
-            [
+    def _factors(self, order: int, n_rows: tuple[int, ...]) -> torch.Tensor:
+        """Return what each network's norm adds to the sum of its rows' losses in a step."""
+        factors = self._known_factors.get((order, n_rows))
+        if factors is None:
+            shares = [
                 (0.5 * penalty.l2 if order == 2 else penalty.l1) * penalty.scale(n) * n
                 for penalty, n in zip(self.penalties, n_rows, strict=True)
             ]
-            for n_rows in self.n_rows_of_norms
-        ]
+            factors = self._known_factors[order, n_rows] = torch.tensor(shares, dtype=torch.float64)
+        return factors
 
 
 def _join_weights(batches: "list[Batch]") -> torch.Tensor | None:

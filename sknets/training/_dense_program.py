@@ -125,12 +125,13 @@ class DenseProgram:
     def write_back(self, network: int) -> None:
         """Give a network's module its weights and its optimizer the state that it would have."""
         net = self.nets[network]
-        parameters = weights_first(net.module_)
-        with torch.no_grad():
-            for parameter, values in zip(parameters, self.values, strict=True):
-                if parameter.data_ptr() != values.data_ptr():
+        if self._shares_memory:
+            self._take_memory_back(net.module_)
+        else:
+            with torch.no_grad():
+                for parameter, values in zip(weights_first(net.module_), self.values, strict=True):
                     parameter.copy_(values[network])
-        self._write_layers(network)
+            self._write_layers(network)
         self.write_optimizer_state(network)
 
     def write_optimizer_state(self, network: int) -> None:
@@ -142,17 +143,6 @@ class DenseProgram:
             state[parameter] = {name: value.clone() for name, value in scalars.items()} | {
                 name: self._segment(buffer, index)[network].clone() for name, buffer in self.rule.buffers.items()
             }
-
-    def close(self) -> None:
-        """Give the only network's module memory of its own again, and its optimizer its state."""
-        self.write_back(0)
-        module = self.nets[0].module_
-        for parameter in module.parameters():
-            parameter.data = parameter.data.clone()
-            parameter.grad = None
-        for name, buffer in module.named_buffers():
-            if not name.endswith("num_batches_tracked"):
-                buffer.data = buffer.data.clone()
 
     def are_finite(self) -> list[bool]:
         """Whether each network's weights are all finite."""
@@ -191,6 +181,16 @@ class DenseProgram:
         column = self.vector.new_tensor(list(numbers))
         return torch.cat([column.repeat_interleave(values[0].numel()) for values in self.values])
 
+    def _take_memory_back(self, module: nn.Module) -> None:
+        """Give the only network's module memory of its own again."""
+        self._write_layers(0)
+        for parameter in module.parameters():
+            parameter.data = parameter.data.clone()
+            parameter.grad = None
+        for name, buffer in module.named_buffers():
+            if not name.endswith("num_batches_tracked"):
+                buffer.data = buffer.data.clone()
+
     def _write_layers(self, network: int) -> None:
         module: Any = self.nets[network].module_
         for own, layer in zip(self.layers, module, strict=True):
@@ -206,7 +206,8 @@ class DenseProgram:
         self._index_of = {id(parameter): index for index, parameter in enumerate(first)}
         self._order_of_module = [self._index_of[id(p)] for p in self.nets[0].module_.parameters()]
         self._share(vector, torch.zeros_like(vector), [tuple(p.shape) for p in first], len(self.nets))
-        if len(self.nets) == 1:
+        self._shares_memory = len(self.nets) == 1
+        if self._shares_memory:
             for parameter, values, slopes in zip(first, self.values, self.slopes, strict=True):
                 parameter.data = values[0]
                 parameter.grad = slopes[0]

@@ -159,7 +159,7 @@ class _ProgramSteps:
         return self.program.end_pass()[0]
 
     def close(self) -> None:
-        self.program.close()
+        self.program.write_back(0)
 
     def show(self, batch: Batch) -> tuple[Any, Any]:
         """Return inputs and targets as callbacks know them."""

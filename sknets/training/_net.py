@@ -20,7 +20,7 @@ from torch import nn
 
 from sknets._randomness import make_torch_generator
 from sknets._warnings import warn_user
-from sknets.nn import BaseRandomLayer, BatchNormalization, build_isolated, initialise
+from sknets.nn import BaseRandomLayer, BatchNormalization, build_blank, build_isolated, initialise
 from sknets.training._batches import BatchOrder, TensorBatches
 from sknets.training._closed_form import solve_exactly
 from sknets.training._epoch_log import close_interrupted_epoch
@@ -100,6 +100,13 @@ class InMemoryNet(NeuralNet):
         self.n_iter = 0
         self.final_loss = math.nan
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # skorch looks every name up, several times an epoch, for the sake of those that hold parts of torch.
+        if isinstance(value, nn.Module | torch.optim.Optimizer):
+            super().__setattr__(name, value)
+        else:
+            object.__setattr__(self, name, value)
+
     # Not in __init__: skorch would take it for a module's part.
     _work: Any = None
 
@@ -116,23 +123,34 @@ class InMemoryNet(NeuralNet):
     def _default_callbacks(self) -> list[Any]:
         return []
 
+    def initialize(self) -> "InMemoryNet":
+        """Build all parts, without looking for parameters of parts, which this net does not have."""
+        self._initialize_virtual_params()
+        self._initialize_callbacks()
+        with self._current_init_context("module"):
+            self.initialize_module()
+        with self._current_init_context("criterion"):
+            self.initialize_criterion()
+        self._initialize_optimizer()
+        self._initialize_history()
+        self.initialized_ = True
+        return self
+
     def initialize_module(self) -> "InMemoryNet":
         """Build the module without drawing from torch's global generator."""
         module = self._build_module(self.recipe.module)
         module = module.to(device=self.device, dtype=self.recipe.precision.dtype)
-        # Convolutions are faster on pixels whose channels stand side by side.
-        self.module_ = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in stubs
+        if any(parameter.ndim == 4 for parameter in module.parameters()):
+            # Convolutions are faster on pixels whose channels stand side by side.
+            module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in stubs
+        self.module_ = module
         self.give_generators()
         return self
 
     def _build_module(self, spec: ModuleSpec) -> nn.Module:
         if spec.initialiser is None:
             return build_isolated(spec.module_class, self.recipe.seed, **spec.arguments).double()
-        with torch.device("meta"):
-            module = spec.module_class(**spec.arguments)
-        # Only what is planned becomes memory; a user's activation has its values already.
-        module = module.double()._apply(lambda t: torch.empty_like(t, device="cpu") if t.is_meta else t)
-        return initialise(module, spec.initialiser, self.random)
+        return initialise(build_blank(spec.module_class, spec.arguments), spec.initialiser, self.random)
 
     def give_generators(self) -> None:
         """Give each layer that draws random numbers, and has none yet, a generator of its own."""

@@ -61,6 +61,11 @@ class Trainee:
         """Floating-point operations of one of its steps."""
         return _count_flops(self.plan, self.net)
 
+    @property
+    def n_steps(self) -> int:
+        """Steps that it takes at most."""
+        return self.plan.max_epochs * -(-len(self.plan.train) // self.net.order.batch_size)
+
     def finish(self) -> InMemoryNet:
         """Raise or warn as the training's end demands, in the thread that asked for it, and return the net."""
         if self.error is not None:

@@ -1,11 +1,14 @@
 """Training by mini-batch gradients of several networks side by side; each lives and ends as it would alone."""
 
 import math
+import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from sknets._interrupts import uninterrupted
 from sknets.training._dense_batches import StackedBatches
 from sknets.training._dense_program import DenseProgram
 from sknets.training._epoch_log import begin_epoch, close_interrupted_epoch, end_epoch, end_epoch_early
@@ -18,22 +21,39 @@ if TYPE_CHECKING:
     from sknets.training._stack import Trainee
 
 
-def descend_together(trainees: "Sequence[Trainee]", max_pass_elements: int) -> None:
+class Interrupts:
+    """Ctrl-C, which only the main thread receives, for all threads that train side by side."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def tell(self) -> None:
+        """Let the trainings that run now end with what they have learnt."""
+        self.count += 1
+
+
+def descend_together(
+    trainees: "Sequence[Trainee]", max_pass_elements: int, interrupts: Interrupts | None = None
+) -> None:
     """Train all to their ends: the last epoch, the stopping rule's, divergence, or the user's interrupt."""
-    descent = _StackedDescent(trainees, max_pass_elements)
+    interrupts = interrupts or Interrupts()
+    descent = _StackedDescent(trainees, max_pass_elements, interrupts)
     try:
         while descent.live:
             descent.run_epoch()
     except KeyboardInterrupt:
+        if not descent.hears_of_interrupt():
+            interrupts.tell()
         descent.end_interrupted()
 
 
 class _StackedDescent:
     """The networks that are still being trained."""
 
-    def __init__(self, trainees: "Sequence[Trainee]", max_pass_elements: int) -> None:
+    def __init__(self, trainees: "Sequence[Trainee]", max_pass_elements: int, interrupts: Interrupts) -> None:
         self.live = list(trainees)
         self.max_pass_elements = max_pass_elements
+        self.interrupts, self.n_interrupts_before = interrupts, interrupts.count
         self.n_rows_stepped: list[int] = []
         # Of an epoch whose steps are done, until every network's row is closed.
         self.losses: list[float] | None = None
@@ -78,6 +98,10 @@ class _StackedDescent:
         if not all(goes_on):
             self._let_leave([k for k, stays in enumerate(goes_on) if not stays])
 
+    def hears_of_interrupt(self) -> bool:
+        """Whether one was told of since the training began."""
+        return self.interrupts.count != self.n_interrupts_before
+
     def end_interrupted(self) -> None:
         """Close every open epoch and keep what was learnt."""
         losses: Sequence[float | None] = [None] * len(self.live)
@@ -115,6 +139,8 @@ class _StackedDescent:
                 if moves_in_epoch:
                     done = index / n_batches
                     rates = [schedule.rate_at(start + done) for schedule, start in zip(schedules, starts, strict=True)]
+                if self.hears_of_interrupt():
+                    raise KeyboardInterrupt
                 program.compute_gradient(batch)
                 program.update(rates)
                 sizes_so_far.append(batch.n_rows)
@@ -122,7 +148,8 @@ class _StackedDescent:
             if sizes_so_far:
                 self.n_rows_stepped = [sum(own) for own in zip(*sizes_so_far, strict=True)]
         for net, rate in zip(nets, rates, strict=True):
-            net.set_learning_rate(rate)
+            if net.optimizer_.param_groups[-1]["lr"] != rate:
+                net.set_learning_rate(rate)
 
     def _end_epoch(self, k: int, loss: float, outputs: list[torch.Tensor], state: Any) -> bool:
         """Log a network's epoch and return whether it goes on."""
@@ -138,12 +165,15 @@ class _StackedDescent:
             outputs=[own[: len(rows)] for own, rows in zip(outputs, plan.looked_at, strict=True)],
             take_snapshot=lambda: self.program.read_snapshot(state, k),
         )
-        # Its share of the time that all took together.
-        last_row(net.history)["seconds"] /= len(self.live)
+        last_row(net.history)["seconds"] = self._share_of_seconds(net)
         if not may_go_on(net):
             net.has_converged = True
             return False
         return net.n_iter < plan.max_epochs
+
+    def _share_of_seconds(self, net: "InMemoryNet") -> float:
+        """Return a network's share of the time that all took for the epoch."""
+        return (time.perf_counter() - net.epoch_start) / len(self.live)
 
     def _note_divergence(self, k: int, loss: float) -> None:
         trainee = self.live[k]
@@ -151,19 +181,24 @@ class _StackedDescent:
         if self.epoch:
             trainee.net.before_last_finite = self.program.read_snapshot(self.before, k)
         trainee.diverged_at = (loss, self.epoch)
+        # Now: its row is closed when the training is finished, which may be much later.
+        last_row(trainee.net.history)["seconds"] = self._share_of_seconds(trainee.net)
 
     def _let_leave(self, places: list[int]) -> None:
         for k in places:
             self.program.write_back(k)
             self._end(self.live[k])
         kept = [k for k in range(len(self.live)) if k not in set(places)]
+        if kept:
+            # Half of it done, nobody would know which network's weights are which.
+            uninterrupted(partial(self._compact, kept))
+        else:
+            self.live = []
+
+    def _compact(self, kept: list[int]) -> None:
         self.live = [self.live[k] for k in kept]
-        if not kept:
-            return
-        self.last, self.before = (
-            self.program.select_state(self.last, kept),
-            self.program.select_state(self.before, kept),
-        )
+        self.last = self.program.select_state(self.last, kept)
+        self.before = self.program.select_state(self.before, kept)
         self.batches = self.batches.compact(kept)
         self.program.compact(kept)
         self.looked_at = self._join_looked_at()

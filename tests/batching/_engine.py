@@ -37,6 +37,7 @@ class Engine:
                 self.reason_alone = engine.reason_alone(plan)
                 self.key = repr(sorted(plan.recipe.module.arguments.items()))
                 self.n_bytes = engine.n_bytes
+                self.flops = self.n_steps = 0
 
             def finish(self):
                 if self.error is not None:
@@ -60,4 +61,5 @@ class Engine:
         monkeypatch.setattr("sknets.batching._task.train_stack", train_stack)
         monkeypatch.setattr("sknets.batching._training_phase.split_into_stacks", split_into_stacks)
         monkeypatch.setattr("sknets.batching._training_phase.train_stack", train_stack)
+        monkeypatch.setattr("sknets.training._side_by_side.train_stack", train_stack)
         return self

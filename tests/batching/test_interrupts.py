@@ -1,8 +1,6 @@
 import itertools
 import signal
-import sys
 import threading
-import time
 
 import pytest
 import torch
@@ -10,7 +8,8 @@ from sklearn.model_selection import cross_val_score
 
 from sknets.batching import batched_fits
 from sknets.batching._here import here
-from tests.batching._tasks import fit, run, small
+from tests._interrupting import interrupt_at_line
+from tests.batching._tasks import fit, interrupt_main_thread, interrupt_own_root, run, small
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -19,15 +18,8 @@ def interrupt(*_):
     signal.raise_signal(signal.SIGINT)
 
 
-def interrupt_main_thread():
-    # As Ctrl-C does; `_thread.interrupt_main` does not end a wait.
-    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-
-
 def interrupt_root_and_fit(data):
-    # The main thread waits for this task.
-    interrupt_main_thread()
-    time.sleep(0.02)
+    interrupt_own_root()
     return fit(data)
 
 
@@ -99,8 +91,7 @@ def test_second_interrupt_does_not_wait_for_tasks_that_run():
     may_end = threading.Event()
 
     def long_task():
-        interrupt_main_thread()
-        time.sleep(0.05)
+        interrupt_own_root()
         interrupt_main_thread()
         may_end.wait()
 
@@ -148,24 +139,9 @@ def test_an_interrupted_thread_does_not_take_the_networks_of_others_along(data, 
     assert losses == [fit(data, hidden_layer_sizes=(3,))]
 
 
-def interrupt_at_line(n, function):
-    """Call ``function``; raise KeyboardInterrupt at the n-th line of sknets.batching that this thread comes to."""
-    count = itertools.count()
-
-    def trace(frame, event, argument):
-        name = frame.f_globals.get("__name__", "")
-        # A tracer can raise where no signal is handled: at the end of `with lock:`, before the lock is given back.
-        if not name.startswith("sknets.batching") or name.endswith("._report"):
-            return None
-        if event == "line" and next(count) == n:
-            raise KeyboardInterrupt
-        return trace
-
-    sys.settrace(trace)
-    try:
-        return function()
-    finally:
-        sys.settrace(None)
+def is_in_batching(module):
+    # A tracer can raise where no signal is handled: at the end of `with lock:`, before the lock is given back.
+    return module.startswith("sknets.batching") and not module.endswith("._report")
 
 
 @pytest.mark.parametrize("step", [13, pytest.param(1, marks=pytest.mark.slow)])
@@ -173,18 +149,15 @@ def test_interrupt_at_any_line_of_the_root_thread_ends_the_tool(step, data, engi
     """Orders may be lost or half done; nobody may wait for them, and the next call must not meet what is left."""
     engine.reason_alone = lambda plan: "odd" if plan.recipe.module.arguments["hidden_sizes"] == (3,) else None
     tasks = [lambda: fit(data), lambda: fit(data), lambda: fit(data, hidden_layer_sizes=(3,)), lambda: 5]
-    before = sys.gettrace()
     with batched_fits():
         expected = run(tasks)
         for n in itertools.count(step=step):
             try:
-                results = interrupt_at_line(n, lambda: run(tasks))
+                results = interrupt_at_line(n, is_in_batching, lambda: run(tasks))
                 break
             except KeyboardInterrupt:
                 assert not here.is_training
                 assert here.task is None
-            finally:
-                sys.settrace(before)
 
     assert n > 100
     assert results == expected

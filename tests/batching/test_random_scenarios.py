@@ -1,9 +1,8 @@
 """Random trees of tools, tasks, failures and interrupts, in one thread and in several, must end as loops would."""
 
 import random
-import signal
 import threading
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 
 import pytest
 from joblib import parallel_config
@@ -12,7 +11,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.multiclass import OneVsRestClassifier
 
 from sknets.batching import batched_fits
-from tests.batching._tasks import fit, run, small
+from tests.batching._tasks import fit, interrupt_own_root, run, small
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -27,11 +26,15 @@ class Scenario:
         self.random = random.Random(seed)
         self.data = data
         self.failure_rate = self.random.choice([0.0, 0.0, 0.15])
-        self.has_interrupts = self.random.random() < 0.25
+        self.has_interrupts = self.may_interrupt = self.random.random() < 0.25
         self.n_jobs = self.random.choice(N_JOBS)
-        self.was_interrupted = False
+        # A second one would leave tasks behind that run into the next scenario.
+        self.one_interrupt = threading.Lock()
         self.n_left = 20
-        self.threads = [self.draw_call(0) for _ in range(self.random.choice([1, 1, 1, 2, 3]))]
+        self.threads = [self.draw_call(0)]
+        # The main thread may be between two calls of its own when others' tasks run.
+        self.may_interrupt = False
+        self.threads += [self.draw_call(0) for _ in range(self.random.choice([0, 0, 0, 1, 2]))]
 
     def draw_call(self, depth):
         sizes = [self.random.randint(0, 2) for _ in range(self.random.randint(1, 4))]
@@ -45,7 +48,7 @@ class Scenario:
             return ("fit", 0.0)
         if kind < self.failure_rate:
             return ("fail", self.random.randint(0, 99))
-        if self.has_interrupts and kind > 0.93:
+        if self.may_interrupt and kind > 0.93:
             return ("interrupt",)
         if kind > 0.75:
             return self.draw_call(depth)
@@ -88,10 +91,8 @@ class Scenario:
             return self.act(call, inside)
 
     def do_interrupt(self, inside):
-        # A second one would leave tasks behind that run into the next scenario.
-        if inside and not self.was_interrupted:
-            self.was_interrupted = True
-            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        if inside and self.one_interrupt.acquire(blocking=False):
+            interrupt_own_root()
 
     def run(self, inside):
         """Return what each thread ends with."""
@@ -112,11 +113,9 @@ class Scenario:
             if not inside:
                 # scikit-learn's tasks change the warning filters of the process.
                 thread.join()
-        # The one interrupt may come when the main thread has done its part.
-        with suppress(KeyboardInterrupt):
-            work(0)
-            join(others)
-        join(others)
+        work(0)
+        for thread in others:
+            thread.join()
         return ends
 
     @contextmanager
@@ -126,11 +125,6 @@ class Scenario:
             return
         with parallel_config(n_jobs=self.n_jobs), batched_fits():
             yield
-
-
-def join(threads):
-    for thread in threads:
-        thread.join()
 
 
 @pytest.mark.parametrize("seeds", [FEW, pytest.param(MANY, marks=pytest.mark.slow)], ids=["few", "many"])
