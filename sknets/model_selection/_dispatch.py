@@ -8,6 +8,7 @@ from joblib.parallel import ParallelBackendBase
 
 from sknets.model_selection._fold_runs import FoldFunction, Objective, TrialRun, run_trials
 from sknets.model_selection._judge import Judge
+from sknets.model_selection._refit import average_over_folds
 
 
 def dispatch(
@@ -56,7 +57,7 @@ def dispatch(
             )
             for part in parts
         )
-    return _join(trials, parts, runs)
+    return _join(trials, parts, runs, objective)
 
 
 def _divide(
@@ -73,13 +74,19 @@ def _divide(
 
 
 def _join(
-    trials: Sequence[Sequence[FoldFunction]], parts: list[dict[int, list[int]]], runs: list[list[TrialRun]]
+    trials: Sequence[Sequence[FoldFunction]],
+    parts: list[dict[int, list[int]]],
+    runs: list[list[TrialRun]],
+    objective: Objective,
 ) -> list[TrialRun]:
     whole = [TrialRun([{}] * len(folds), [[]] * len(folds)) for folds in trials]
     for part, part_runs in zip(parts, runs, strict=True):
         for (trial, folds), run in zip(part.items(), part_runs, strict=True):
             for fold, result, curve in zip(folds, run.results, run.curves, strict=True):
                 whole[trial].results[fold], whole[trial].curves[fold] = result, curve
-            whole[trial].averages, whole[trial].pruned_at = run.averages, run.pruned_at
-            whole[trial].marks = run.marks
+            whole[trial].pruned_at, whole[trial].marks = run.pruned_at, run.marks
+    for run in whole:
+        # Anew: each process has averaged its own folds only.
+        scores = [[objective.of(row["valid_scores"]) for row in curve] for curve in run.curves]
+        run.averages = average_over_folds(scores)
     return whole

@@ -29,7 +29,8 @@ def open_study(storage: Any, study_name: str | None, sampler: BaseSampler, prune
                 storage=_open_storage(storage),
                 sampler=sampler,
                 pruner=pruner or NopPruner(),
-                study_name=study_name,
+                # One in memory has no fellows; "hyperband" divides trials by the name.
+                study_name=study_name or ("search" if storage is None else None),
                 direction="maximize",
                 load_if_exists=True,
             )
