@@ -114,7 +114,10 @@ def _run(function: FoldFunction, watcher: "_FoldWatcher") -> dict[str, Any]:
     try:
         with watched_by(watcher):
             (result,) = function()
-            return result
+        if watcher.was_interrupted:
+            # The network has kept what it had learnt; as a trial it is not comparable with others.
+            raise KeyboardInterrupt
+        return result
     finally:
         watcher.end()
 
@@ -134,6 +137,7 @@ class _FoldWatcher(BaseWatcher):
         self._objective = objective
         self._with_training = with_training
         self._has_ended = False
+        self._watch: FoldWatch | None = None
 
     def watch(self, network: Any, plan: TrainingPlan) -> FoldWatch | None:
         fold = find_running_fold()
@@ -141,8 +145,13 @@ class _FoldWatcher(BaseWatcher):
             return None
         held_out, training = score_fold(network, plan, fold, with_training=self._with_training)
         watch = _InStep(held_out, training, self._report, lambda curve: self.end())
-        watch.course, self.curve = self._course, watch.curve
+        watch.course, self.curve, self._watch = self._course, watch.curve, watch
         return watch
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether the user has ended the training."""
+        return self._watch is not None and self._watch.was_interrupted
 
     def end(self) -> None:
         """Tell the trial, once, that the fold is over."""

@@ -24,6 +24,12 @@ class FoldWatch(BaseWatch):
         Called with each row of the curve; returns whether training is to end.
     after_all : callable, default=None
         Called with the curve.
+
+    Attributes
+    ----------
+    curve : list of dict
+    was_interrupted : bool
+        Whether the user has ended the training.
     """
 
     def __init__(
@@ -39,6 +45,7 @@ class FoldWatch(BaseWatch):
         self._after_epoch = after_epoch
         self._after_all = after_all
         self._is_told_to_end = False
+        self.was_interrupted = False
 
     def tell(self, net: InMemoryNet, row: dict[str, Any], outputs: Sequence[torch.Tensor]) -> None:
         """Score the rows and append to the curve."""
@@ -61,6 +68,7 @@ class FoldWatch(BaseWatch):
 
     def end(self, net: InMemoryNet) -> None:
         """Hand the curve over."""
+        self.was_interrupted = net.was_interrupted
         # In a stack, and by other products, the same outputs may differ in their last bits. Where early stopping has
         # gone back to other weights, the last epoch stays what it was.
         if self.curve and net.rule.monitor != "score":

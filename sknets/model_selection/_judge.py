@@ -9,9 +9,8 @@ import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import RandomSampler
 from optuna.storages import InMemoryStorage
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-
-from sknets.model_selection._study import quiet_optuna
 
 
 @dataclass
@@ -43,7 +42,8 @@ class Judge:
         if self._study is None:
             # Pruners may keep what they have learnt from the first study that they see.
             self.pruner, self.trial = copy.deepcopy((self.pruner, self.trial))
-            self._study = _make_study(self.study_name, [*self.trials, self.trial])
+            storage = _Trials([*self.trials, self.trial])
+            self._study = optuna.Study(self.study_name, storage, sampler=RandomSampler())
         self.trial.intermediate_values[epoch] = average
         verdict = bool(self.pruner.prune(self._study, self.trial))
         self.trial = self._study._storage.get_trial(self.trial._trial_id)
@@ -61,6 +61,12 @@ class _Trials(InMemoryStorage):
     def __init__(self, trials: Sequence[FrozenTrial]) -> None:
         super().__init__()
         self._trials = {trial._trial_id: trial for trial in trials}
+
+    def get_study_id_from_name(self, study_name: str) -> int:
+        return 0
+
+    def get_study_directions(self, study_id: int) -> list[StudyDirection]:
+        return [StudyDirection.MAXIMIZE]
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
@@ -82,10 +88,3 @@ class _Trials(InMemoryStorage):
         trial = copy.copy(self._trials[trial_id])
         trial.system_attrs = {**trial.system_attrs, key: value}
         self._trials[trial_id] = trial
-
-
-def _make_study(study_name: str, trials: Sequence[FrozenTrial]) -> optuna.Study:
-    storage = _Trials(trials)
-    with quiet_optuna():
-        storage.create_new_study([optuna.study.StudyDirection.MAXIMIZE], study_name)
-    return optuna.Study(study_name, storage, sampler=RandomSampler())

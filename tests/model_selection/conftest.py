@@ -26,12 +26,12 @@ def diabetes():
 
 @pytest.fixture
 def pipeline():
-    return make_pipeline(StandardScaler(), MLPClassifier((8,), max_iter=10, random_state=0))
+    return make_pipeline(StandardScaler(), MLPClassifier((8,), max_iter=8, random_state=0))
 
 
 @pytest.fixture
 def regression():
-    return make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(8,), max_iter=10, random_state=0))
+    return make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(8,), max_iter=8, random_state=0))
 
 
 @pytest.fixture

@@ -78,6 +78,7 @@ def load_trials(path):
     return optuna.load_study(study_name="shared", storage=f"sqlite:///{path}").trials
 
 
+@pytest.mark.slow
 def test_a_study_in_a_file_goes_on_as_if_it_had_never_ended(pipeline, space, tumours, tmp_path):
     search = OptunaSearchCV(pipeline, space, n_trials=4, cv=2, study_name="a", random_state=0)
     whole = clone(search).set_params(n_trials=7).fit(*tumours)
@@ -90,6 +91,7 @@ def test_a_study_in_a_file_goes_on_as_if_it_had_never_ended(pipeline, space, tum
     np.testing.assert_array_equal(resumed.predict(tumours[0]), whole.predict(tumours[0]))
 
 
+@pytest.mark.slow
 def test_a_study_that_is_complete_is_only_refitted(pipeline, space, tumours, tmp_path):
     search = OptunaSearchCV(pipeline, space, n_trials=3, cv=2, storage=str(tmp_path / "a.db"), study_name="a")
     first = clone(search).set_params(random_state=0).fit(*tumours)
@@ -100,6 +102,7 @@ def test_a_study_that_is_complete_is_only_refitted(pipeline, space, tumours, tmp
     assert len(again.study_.trials) == 3
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_loses_no_trial(pipeline, space, tumours, tmp_path):
     storage = str(tmp_path / "study.db")
 
