@@ -22,6 +22,7 @@ from benchmarks import (
     logistic,
     mnist_images,
     search,
+    searches,
     small_calls,
     stack_sizes,
 )
@@ -41,6 +42,7 @@ SUITES = {
     "mnist": mnist_images,
     "fashion": fashion_images,
     "birds": birds,
+    "searches": searches,
 }
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"

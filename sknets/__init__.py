@@ -29,6 +29,7 @@ __getattr__, __dir__ = lazy_doors(
         "exceptions",
         "inspection",
         "linear_model",
+        "model_selection",
         "neural_network",
         "preprocessing",
         "vision",
@@ -51,6 +52,7 @@ __all__ = [
     "exceptions",
     "inspection",
     "linear_model",
+    "model_selection",
     "neural_network",
     "preprocessing",
     "summary",
@@ -58,7 +60,17 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from sknets import datasets, displays, exceptions, inspection, linear_model, neural_network, preprocessing, vision
+    from sknets import (
+        datasets,
+        displays,
+        exceptions,
+        inspection,
+        linear_model,
+        model_selection,
+        neural_network,
+        preprocessing,
+        vision,
+    )
     from sknets.batching import batched_fits
     from sknets.inspection import summary
     from sknets.linear_model import LinearRegression, LogisticRegression, Perceptron

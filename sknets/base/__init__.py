@@ -3,6 +3,7 @@
 from sknets.base._availability import UnavailableMethodError, available_unless
 from sknets.base._classifier import BaseNetworkClassifier
 from sknets.base._estimator import BaseNetwork
+from sknets.base._failure import unchanged_on_failure
 from sknets.base._gradient_network import NETWORK_CONSTRAINTS, BaseGradientNetwork
 from sknets.base._image_inputs import ImageInputs
 from sknets.base._labels import Labels
@@ -20,6 +21,7 @@ from sknets.base._training_parameters import (
     schedule_spec,
     stopping_spec,
 )
+from sknets.base._watchers import BaseWatcher, Lookout, watched_by
 
 __all__ = [
     "CLASS_WEIGHT_CONSTRAINT",
@@ -31,8 +33,10 @@ __all__ = [
     "BaseNetwork",
     "BaseNetworkClassifier",
     "BaseNetworkRegressor",
+    "BaseWatcher",
     "ImageInputs",
     "Labels",
+    "Lookout",
     "PreparedRows",
     "TabularInputs",
     "UnavailableMethodError",
@@ -42,4 +46,6 @@ __all__ = [
     "gradient_solver_spec",
     "schedule_spec",
     "stopping_spec",
+    "unchanged_on_failure",
+    "watched_by",
 ]

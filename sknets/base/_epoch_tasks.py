@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from sknets.base._watchers import BaseWatcher
 from sknets.training import InMemoryNet, TrainingPlan
 from sknets.training.callbacks import EpochTasks
 
@@ -41,6 +42,7 @@ def fit_task(
     def close_epoch(task: Any) -> None:
         task.call_on_fit_task_end(estimator=estimator)
 
-    has_callbacks = bool(getattr(estimator, "_skl_callbacks", None))
-    yield (("epoch_tasks", EpochTasks(begin_epoch, end_epoch, close_epoch)),) if has_callbacks else ()
+    callbacks = getattr(estimator, "_skl_callbacks", ())
+    needs_tasks = any(not isinstance(callback, BaseWatcher) for callback in callbacks)
+    yield (("epoch_tasks", EpochTasks(begin_epoch, end_epoch, close_epoch)),) if needs_tasks else ()
     context.call_on_fit_task_end(**data)

@@ -1,5 +1,6 @@
 """What all estimators share: from X and y to a plan, from a trained net to fitted attributes and predictions."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from functools import cache
@@ -20,6 +21,7 @@ from sknets.base._convergence import warn_unless_converged
 from sknets.base._epoch_tasks import fit_task
 from sknets.base._failure import unchanged_on_failure
 from sknets.base._rows import PreparedRows, as_inputs, floating_dtype
+from sknets.base._watchers import exact_epochs_of, watches_of
 from sknets.base._weights import check_weights, drop_weightless
 from sknets.batching import train
 from sknets.training import (
@@ -52,6 +54,9 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
 
     #: What batch_size="auto" stands for; None for as many rows as scikit-learn takes.
     _auto_batch_size: int | None = None
+
+    #: The method that all predictions come from.
+    _source_of_predictions = "_outputs"
 
     @classmethod
     @cache
@@ -165,7 +170,8 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             validation = None if X_val is None else self._prepare_validation(X_val, y_val)
             plan, net = self._make_plan(rows, validation, earlier_net, is_one_pass)
             with fit_task(self, X, y, sample_weight, plan) as listeners:
-                net = train(replace(plan, listeners=(*plan.listeners, *listeners)), net)
+                watches = () if is_one_pass else watches_of(self, plan)
+                net = train(replace(plan, listeners=(*plan.listeners, *listeners), watches=watches), net)
                 self.__dict__.update(self._fitted_attributes(net))
             if not is_one_pass:
                 warn_unless_converged(net, plan.max_epochs)
@@ -225,7 +231,8 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
     ) -> tuple[TrainingPlan, InMemoryNet]:
         seed = draw_seed(self.random_state)
         random = check_random_state(seed)
-        watches_score = self.early_stopping and self._is_stepwise()
+        exact_epochs = None if is_one_pass else exact_epochs_of(self)
+        watches_score = self.early_stopping and self._is_stepwise() and exact_epochs is None
         recipe = self._make_recipe(rows, net, seed, watches_score)
         is_fresh = net is None
         if net is None:
@@ -240,6 +247,8 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             )
             rows, validation = PreparedRows(*train_part), PreparedRows(*validation_part)
         recipe = replace(recipe, penalty=self._penalty(rows.weight_sum, rows.weight_sum / len(rows.targets)))
+        if exact_epochs is not None:
+            recipe = replace(recipe, stopping=replace(recipe.stopping, patience=math.inf))
         self._prepare_module(net, rows, is_fresh)
         self._check_batches(rows, net)
         plan = TrainingPlan(

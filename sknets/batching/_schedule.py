@@ -8,16 +8,18 @@ The states of a task::
                 |                                        ^  ^
                 +--> PARKED (at a fit) ---> TRAINING ----+  |
                 +--> WAITING (for tasks of its own) --------+
+                +--> READY (steps aside between epochs)
                 +--> IN_ROOT (its root thread trains it alone) ---> RUNNING
 
-Only a task that is RUNNING has a thread that moves. Four events come in from such threads (``begin_inner``, ``add``,
-``park``, ``finish``) and three from the root threads, those that called joblib from outside (``begin``, ``trained``,
-``abort``). Each changes states and counts and returns; ``advance`` then lets go on whatever may.
+Only a task that is RUNNING has a thread that moves. Five events come in from such threads (``begin_inner``, ``add``,
+``park``, ``step_aside``, ``finish``) and three from the root threads, those that called joblib from outside
+(``begin``, ``trained``, ``abort``). Each changes states and counts and returns; ``advance`` then lets go on whatever
+may.
 
 A session, all that one root thread waits for, has at most ``n_running`` tasks RUNNING or IN_ROOT. Of those that are
-READY or NEW the first goes on, in the order of a plain loop. A NEW task starts only while fewer than ``max_live`` tasks
-are live (started, not done, not WAITING), while less memory is parked than the session's limit, and while no root
-thread trains.
+READY or NEW the first goes on, in the order of a plain loop; of those that train in their own threads and keep step,
+the one that is least far. A NEW task starts only while fewer than ``max_live`` tasks are live (started, not done, not
+WAITING), while less memory is parked than the session's limit, and while no root thread trains.
 
 Why it cannot hang, provided that whatever runs between two rests ends, and every training does. After ``advance``, if
 there is a session, something moves: a task is RUNNING or IN_ROOT, or a root thread trains. Suppose neither. Then no
@@ -115,6 +117,11 @@ class Schedule:
             self._give(Order(task.call.session, [fit]))
         else:
             self._park(task, fit)
+
+    def step_aside(self, task: Task, n_epochs: int) -> None:
+        """Let a task that trains in its own thread wait until the others have come as far."""
+        task.n_epochs = n_epochs
+        self._make_ready(task)
 
     def finish(self, task: Task) -> None:
         """Take a task's result or error."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sknets.batching._here import here
 from sknets.batching._open_reports import open_reports
+from sknets.batching._report import NO_GAIN
 from sknets.batching._train_alone import train_alone
 from sknets.batching._waiting_fit import WaitingFit
 from sknets.batching._warning_state import current_state, put_back
@@ -40,13 +41,15 @@ class Task:
     Attributes
     ----------
     state : State
-        Read and written by the coordinator only, as are the next three.
+        Read and written by the coordinator only, as are the next four.
     path : tuple of int
         The indices of the tasks around it and its own; sorted, they are the order in which a plain loop would run them.
     n_bytes : int
         Memory that its waiting network takes.
     inner_call : Call or None
         What it waits for.
+    n_epochs : int
+        How far the training in its thread has come, if it keeps step with others.
     is_abandoned : bool
         Set by the coordinator, and read when the task comes to rest.
     has_fitted : bool
@@ -67,6 +70,7 @@ class Task:
         self.n_bytes = 0
         self.inner_call: Call | None = None
         self.is_abandoned = False
+        self.n_epochs = 0
         self.has_fitted = False
         self.result: Any = None
         self.error: BaseException | None = None
@@ -98,6 +102,9 @@ class Task:
     def fit(self, plan: TrainingPlan, net: InMemoryNet) -> InMemoryNet:
         """Have the net trained together with those of other tasks, and return it."""
         trainee = Trainee(plan, net)
+        if any(watch.keeps_step for watch in plan.watches) and (trainee.reason_alone or trainee.is_too_large):
+            self.n_epochs = 0
+            return self.train_here(lambda *_: _train_now(trainee), plan, net, trainee.reason_alone or NO_GAIN)
         if trainee.reason_alone is not None and self._session.n_running > 1:
             # The root thread trains one after the other; this one does not stand in the other tasks' way.
             return self.train_here(lambda *_: _train_now(trainee), plan, net, trainee.reason_alone)
@@ -122,6 +129,16 @@ class Task:
         finally:
             here.is_training = False
             self._running_since = perf_counter()
+
+    def step_aside(self, n_epochs: int) -> None:
+        """In the middle of a training in this thread, let the tasks come first that are not as far."""
+        warning_state = current_state() if self._session.n_running == 1 else None
+        self._session.post(self._session.schedule.step_aside, self, n_epochs)
+        self._gate.acquire()
+        if warning_state is not None:
+            put_back(warning_state)
+        if self.is_abandoned:
+            raise TaskAbandoned
 
     def wait_for(self, call: "Call") -> None:
         """Have the tasks of a call in this one carried out."""

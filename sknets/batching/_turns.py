@@ -5,7 +5,8 @@ from itertools import count
 
 from sknets.batching._task import State, Task
 
-Entry = tuple[tuple[int, ...], int, Task]
+#: Epochs and path, which give the order; a tie-break; the task.
+Entry = tuple[tuple[int, tuple[int, ...]], int, Task]
 
 
 class Turns:
@@ -19,7 +20,10 @@ class Turns:
 
     def add(self, task: Task) -> None:
         """Queue a task."""
-        heappush(self._new if task.state is State.NEW else self._ready, (task.path, next(self._tie_break), task))
+        heappush(
+            self._new if task.state is State.NEW else self._ready,
+            ((task.n_epochs, task.path), next(self._tie_break), task),
+        )
 
     def take(self, may_start: bool) -> Task | None:
         """Return the first task, a NEW one only if it may start; None if there is none."""

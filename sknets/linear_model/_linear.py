@@ -17,6 +17,8 @@ RELATIVE_LOSS_TOLERANCE = 64 * np.finfo(float).eps
 class BaseLinear(TabularInputs):
     """A single linear layer. Predictions are made from ``coef_`` and ``intercept_`` themselves."""
 
+    _source_of_predictions = "_scores"
+
     def _module_spec(self, n_outputs: int) -> ModuleSpec:
         arguments = {
             "n_inputs": self.n_features_in_,

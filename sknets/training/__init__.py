@@ -22,6 +22,7 @@ from sknets.training._solvers import GRADIENT_SOLVERS, SOLVERS, get_solver
 from sknets.training._stack import Trainee, split_into_stacks, train_stack
 from sknets.training._train import check_callbacks, make_net, train
 from sknets.training._validation_split import split_off_validation
+from sknets.training._watch import BaseWatch
 
 __all__ = [
     "GRADIENT_SOLVERS",
@@ -29,6 +30,7 @@ __all__ = [
     "REGRESSION_LOSSES",
     "SCHEDULES",
     "SOLVERS",
+    "BaseWatch",
     "InMemoryNet",
     "LossSpec",
     "ModuleSpec",

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,6 +11,7 @@ from sknets.training._history import column, last_row
 from sknets.training._plan import Rows
 from sknets.training._scores import SCORES
 from sknets.training._snapshot import Snapshot
+from sknets.training._watch import ask_to_end
 
 if TYPE_CHECKING:
     from sknets.training._net import InMemoryNet
@@ -33,34 +34,35 @@ def end_epoch(
     learning_rate: float | None = None,
     n_rows: int = 0,
     *,
-    outputs: torch.Tensor | None = None,
+    outputs: Sequence[torch.Tensor] | None = None,
     take_snapshot: Callable[[], Snapshot] | None = None,
 ) -> bool:
     """Score the validation rows, close the row, tell the callbacks and return whether training is to stop.
 
-    ``n_rows`` are those that were stepped along in the epoch: none where all rows are taken at once. The validation
-    rows' ``outputs`` and the weights are the module's own, unless they are given.
+    ``n_rows`` are those that were stepped along in the epoch: none where all rows are taken at once. The weights, and
+    the ``outputs`` for the validation rows and for those of the watches, are the module's own, unless they are given.
     """
     row = last_row(net.history)
     row["train_loss"] = train_loss
+    seen = iter(_look(net, validation) if outputs is None else outputs)
     if validation is not None:
-        row["valid_loss"], row["valid_score"] = _evaluate(
-            net, validation, net.outputs(validation.inputs) if outputs is None else outputs
-        )
+        row["valid_loss"], row["valid_score"] = _evaluate(net, validation, next(seen))
     if learning_rate is not None:
         row["learning_rate"] = learning_rate
     _close(net, row, n_rows)
     _watch(net, row, take_snapshot or net.snapshot)
     _print(net, row)
+    for watch in net.watches:
+        watch.tell(net, row, [next(seen) for _ in watch.inputs])
     if not net.callbacks_:
-        return False
+        return ask_to_end(net)
     _mark_best(net, row)
     try:
         net.notify("on_epoch_end", **net.epoch_data)
     except KeyboardInterrupt:
         # How skorch's EarlyStopping, and our bridge to scikit-learn's callbacks, end training.
         net.was_stopped = True
-    return net.was_stopped
+    return ask_to_end(net)
 
 
 def end_epoch_early(net: "InMemoryNet", train_loss: float | None, n_rows: int) -> None:
@@ -103,6 +105,14 @@ def _close(net: "InMemoryNet", row: dict[str, Any], n_rows: int) -> None:
     row.setdefault("seconds", time.perf_counter() - net.epoch_start)
     net.n_iter += 1
     net.rows_seen += n_rows
+
+
+def _look(net: "InMemoryNet", validation: Rows | None) -> Iterator[torch.Tensor]:
+    """Compute outputs one after the other, as they are asked for."""
+    if validation is not None:
+        yield net.outputs(validation.inputs)
+    for watch in net.watches:
+        yield from map(net.outputs, watch.inputs)
 
 
 def _evaluate(net: "InMemoryNet", rows: Rows, outputs: torch.Tensor) -> tuple[float, float]:

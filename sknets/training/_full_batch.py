@@ -90,7 +90,7 @@ class _Walk:
         ]
         self.iterate = self.start
         self.was_stopped = False
-        self.is_watched = validation is not None or bool(net.callbacks_)
+        self.is_watched = validation is not None or bool(net.callbacks_) or bool(net.watches)
 
     def objective(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the mean loss with penalty, and its gradient with respect to the variables."""

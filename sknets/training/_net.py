@@ -36,6 +36,7 @@ from sknets.training._schedules import SCHEDULES, Constant, Schedule
 from sknets.training._snapshot import Snapshot
 from sknets.training._solvers import Solver, get_solver, make_optimizer, penalty_in_loss
 from sknets.training._stopping import StoppingRule
+from sknets.training._watch import BaseWatch
 from sknets.training._work import Work, measure_work
 
 #: scikit-learn's batch size where the user gives none and there are more rows.
@@ -108,6 +109,9 @@ class InMemoryNet(NeuralNet):
 
     # Not in __init__: skorch would take it for a module's part.
     _work: Any = None
+
+    #: Who looks on; for one training only.
+    watches: tuple[BaseWatch, ...] = ()
 
     # Set when a training begins.
     schedule: Schedule
@@ -211,9 +215,10 @@ class InMemoryNet(NeuralNet):
             self.module_.eval()
         return self
 
-    def begin_stacked(self) -> None:
+    def begin_stacked(self, watches: tuple[BaseWatch, ...]) -> None:
         """Begin a training that others run: no callback is to be told."""
         self._begin({})
+        self.watches = watches
         self.module_.train()
 
     def _begin(self, epoch_data: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from sknets._device import Precision
+from sknets.training._watch import BaseWatch
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,8 @@ class TrainingPlan:
         Whether this is ``partial_fit``: go on with the optimizer, the schedule and the order of an earlier call.
     listeners : tuple
         Callbacks of the estimator itself, kept for this training only.
+    watches : tuple of BaseWatch
+        Who is shown the network's outputs after every epoch.
     """
 
     recipe: Recipe
@@ -169,3 +172,10 @@ class TrainingPlan:
     random: np.random.RandomState
     is_one_pass: bool = False
     listeners: tuple[Any, ...] = ()
+    watches: tuple[BaseWatch, ...] = ()
+
+    @property
+    def looked_at(self) -> list[Any]:
+        """Inputs that are only looked at: those of the validation rows, if there are any, then the watches'."""
+        own = [] if self.validation is None else [self.validation.inputs]
+        return own + [inputs for watch in self.watches for inputs in watch.inputs]

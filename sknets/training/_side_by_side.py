@@ -156,7 +156,7 @@ class _Crew:
         self._begin(part.stack)
         try:
             for trainee in part.trainees:
-                trainee.net.begin_stacked()
+                trainee.net.begin_stacked(trainee.plan.watches)
             descend_together(part.trainees, MAX_PASS_ELEMENTS, self._interrupts)
         except Exception as error:  # noqa: BLE001  # each of the networks raises it, in the thread that asked for it
             _fail(part, error)

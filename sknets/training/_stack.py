@@ -56,6 +56,11 @@ class Trainee:
         self.was_interrupted = False
 
     @property
+    def is_too_large(self) -> bool:
+        """Whether its steps are so long that a stack of its like gains nothing."""
+        return _is_too_large(self.plan, self.net)
+
+    @property
     def flops(self) -> float:
         """Floating-point operations of one of its steps."""
         return _count_flops(self.plan, self.net)
@@ -91,7 +96,7 @@ def split_into_stacks(trainees: Sequence[Trainee], max_bytes: int) -> list[list[
     groups: dict[Hashable, list[Trainee]] = defaultdict(list)
     alone: list[list[Trainee]] = []
     for trainee in trainees:
-        if trainee.reason_alone is not None or _is_too_large(trainee.plan, trainee.net):
+        if trainee.reason_alone is not None or trainee.is_too_large:
             alone.append([trainee])
         else:
             groups[trainee.key].append(trainee)
@@ -104,7 +109,7 @@ def train_stack(trainees: Sequence[Trainee]) -> None:
         _train_alone(trainees[0])
         return
     for trainee in trainees:
-        trainee.net.begin_stacked()
+        trainee.net.begin_stacked(trainee.plan.watches)
     is_small = trainees[0].net.device.startswith("cpu")
     with torch.no_grad(), single_threaded_blas(), single_threaded(is_small):
         descend_together(trainees, MAX_PASS_ELEMENTS)
@@ -166,6 +171,7 @@ def _make_key(plan: TrainingPlan, net: InMemoryNet) -> Hashable:
         # Networks of a single batch may differ in its size, by what padding is worth.
         (n_batches, net.order.batch_size if n_batches > 1 else len(plan.train).bit_length()),
         recipe.shuffle,
+        plan.validation is None,
         recipe.score,
     )
 
@@ -214,4 +220,4 @@ def _count_kept_maps(plan: TrainingPlan, net: InMemoryNet) -> int:
 
 
 def _all_inputs(plan: TrainingPlan) -> list[Any]:
-    return [part.inputs for part in (plan.train, plan.validation) if part is not None]
+    return [plan.train.inputs, *plan.looked_at]

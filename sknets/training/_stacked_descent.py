@@ -14,6 +14,7 @@ from sknets.training._dense_program import DenseProgram
 from sknets.training._epoch_log import begin_epoch, close_interrupted_epoch, end_epoch, end_epoch_early
 from sknets.training._gradient_descent import may_go_on
 from sknets.training._history import last_row
+from sknets.training._watch import ask_to_end, end_watches
 
 if TYPE_CHECKING:
     from sknets.training._net import InMemoryNet
@@ -65,7 +66,7 @@ class _StackedDescent:
             nets[0].recipe.precision.dtype,
         )
         self.program = DenseProgram(nets, self.batches.n_rows)
-        self.validation = self._join_validation()
+        self.looked_at = self._join_looked_at()
         # Vectors of weights, and running statistics, at the ends of the last two epochs.
         self.last = self.before = self.program.copy_state()
         self.epoch = 0
@@ -92,7 +93,8 @@ class _StackedDescent:
                 self._note_divergence(k, losses[k])
                 goes_on.append(False)
                 continue
-            goes_on.append(self._end_epoch(k, losses[k], None if outputs is None else outputs[k], state))
+            goes_on.append(self._end_epoch(k, losses[k], [own[k] for own in outputs], state))
+        goes_on = [goes and not ask_to_end(net) for goes, net in zip(goes_on, nets, strict=True)]
         self.before, self.last = self.last, state
         self.n_rows_stepped, self.losses = [], None
         self.epoch += 1
@@ -152,7 +154,7 @@ class _StackedDescent:
             if net.optimizer_.param_groups[-1]["lr"] != rate:
                 net.set_learning_rate(rate)
 
-    def _end_epoch(self, k: int, loss: float, outputs: torch.Tensor | None, state: Any) -> bool:
+    def _end_epoch(self, k: int, loss: float, outputs: list[torch.Tensor], state: Any) -> bool:
         """Log a network's epoch and return whether it goes on."""
         trainee = self.live[k]
         net, plan = trainee.net, trainee.plan
@@ -163,7 +165,7 @@ class _StackedDescent:
             plan.validation,
             rate,
             len(plan.train),
-            outputs=outputs if outputs is None else outputs[: len(plan.validation)],  # type: ignore[arg-type]  # not None
+            outputs=[own[: len(rows)] for own, rows in zip(outputs, plan.looked_at, strict=True)],
             take_snapshot=lambda: self.program.read_snapshot(state, k),
         )
         last_row(net.history)["seconds"] = self._share_of_seconds(net)
@@ -202,24 +204,25 @@ class _StackedDescent:
         self.before = self.program.select_state(self.before, kept)
         self.batches = self.batches.compact(kept)
         self.program.compact(kept)
-        self.validation = self._join_validation()
+        self.looked_at = self._join_looked_at()
 
     def _end(self, trainee: "Trainee") -> None:
         net = trainee.net
         if trainee.diverged_at is None:
             net.restore_best()
         net.module_.eval()
+        end_watches(net)
 
-    def _join_validation(self) -> torch.Tensor | None:
-        """Return all validation rows, each network's padded to the longest."""
-        parts = [trainee.plan.validation for trainee in self.live]
-        if any(part is None for part in parts):
-            return None
-        return torch.nn.utils.rnn.pad_sequence([part.inputs for part in parts if part is not None], batch_first=True)
+    def _join_looked_at(self) -> list[torch.Tensor]:
+        """Return the rows that are not trained on, each network's padded to the longest."""
+        per_network = [trainee.plan.looked_at for trainee in self.live]
+        pad = torch.nn.utils.rnn.pad_sequence
+        return [pad(list(same), batch_first=True) for same in zip(*per_network, strict=True)]
 
-    def _evaluate(self) -> torch.Tensor | None:
-        if self.validation is None:
-            return None
-        width = max(self.validation.shape[2], self.nets[0].work_for(self.validation[0]).n_values)
+    def _evaluate(self) -> list[torch.Tensor]:
+        return [self._pass_through(rows) for rows in self.looked_at]
+
+    def _pass_through(self, inputs: torch.Tensor) -> torch.Tensor:
+        width = max(inputs.shape[2], self.nets[0].work_for(inputs[0]).n_values)
         step = max(1, self.max_pass_elements // (width * len(self.live)))
-        return torch.cat([self.program.evaluate(rows) for rows in self.validation.split(step, 1)], 1)
+        return torch.cat([self.program.evaluate(rows) for rows in inputs.split(step, 1)], 1)

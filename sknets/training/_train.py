@@ -11,6 +11,7 @@ from sknets._threads import SMALL_STEP_FLOPS, single_threaded, single_threaded_b
 from sknets.training._net import DEFAULT_BATCH_SIZE, ClassifierNet, InMemoryNet, RegressorNet, RowsDataset
 from sknets.training._plan import Recipe, TrainingPlan
 from sknets.training._row_sources import RowSource
+from sknets.training._watch import end_watches
 
 
 def train(plan: TrainingPlan, net: InMemoryNet | None = None) -> InMemoryNet:
@@ -37,6 +38,7 @@ def train_prepared(plan: TrainingPlan, net: InMemoryNet) -> InMemoryNet:
     """Train a net that ``prepare`` has made ready for ``plan``."""
     users_callbacks = net.callbacks_
     net.callbacks_ = [*users_callbacks, *plan.listeners]
+    net.watches = plan.watches
     n_epochs = 1 if plan.is_one_pass else plan.max_epochs
     validation = None if plan.validation is None else RowsDataset(plan.validation)
     try:
@@ -49,6 +51,7 @@ def train_prepared(plan: TrainingPlan, net: InMemoryNet) -> InMemoryNet:
             net.partial_fit(RowsDataset(plan.train), epochs=n_epochs, validation=validation)
     finally:
         net.callbacks_ = users_callbacks
+        end_watches(net)
     return net
 
 

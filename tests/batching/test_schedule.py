@@ -94,6 +94,8 @@ class World:
             self.schedule.finish(task)
         elif self.random.random() < 0.3 and task.depth < MAX_DEPTH:
             self.schedule.begin_inner(task, self.make_call(task.depth + 1))
+        elif self.random.random() < 0.2:
+            self.schedule.step_aside(task, task.n_epochs + 1)
         else:
             plan = SimpleNamespace(recipe=SimpleNamespace(device=torch.device("cpu")))
             is_alone = self.random.random() < 0.2 and task.call.session.n_running == 1

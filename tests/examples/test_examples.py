@@ -1,11 +1,14 @@
 """Every example runs by itself, says what it shows and leaves its picture."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import matplotlib.image
+import nbclient
+import nbformat
 import pytest
 import torch
 
@@ -17,10 +20,11 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 EXPECTED_WORDS = {
     "demo.py": ["linear", "logistic", "network", "training score", "test score", "gap", "seconds", "±", "dropout"],
     "plot_early_stopping.py": ["early stopping", "training score", "test score", "raise the test score from"],
+    "plot_where_trials_end.py": ["mlpclassifier__alpha", "networks trained", "were ended early", "never seen"],
     "plot_search_at_once.py": ["80 in 1 stack of 80", "one by one", "of the time", "the same candidate is the best"],
     "plot_gradient_descent_thermometer.py": ["Exact answer", "is within 1 % of the least one, 2.93."],
 }
-SLOW = {"demo.py"}
+SLOW = {"demo.py", "plot_where_trials_end.py"}
 
 #: Examples on real pictures, and what they need in the folder that SKNETS_DATA names.
 WORDS_WITH_DATA = {
@@ -86,6 +90,28 @@ def test_an_example_on_real_pictures_says_what_it_shows_and_draws_it(name, tmp_p
     result = run(name, folder, *arguments, has_data=True)
 
     check(result, WORDS_WITH_DATA[name], folder)
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_from_table_to_test_score(tmp_path):
+    notebook = nbformat.read(EXAMPLES / "searching_tumours.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    assert all(not cell.get("outputs") for cell in notebook.cells)  # as it was written, not as it once ran
+
+    client = nbclient.NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    )
+    backend = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    client.execute(env={**os.environ, **backend, "OMP_NUM_THREADS": "1"})
+
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    text = "".join(output.get("text", "") for output in outputs)
+    assert "networks trained" in text
+    assert "426 rows" in text
+    # Optuna imports tqdm, which misses a package for its bars in notebooks.
+    assert "Warning" not in text.replace("TqdmWarning", "")
+    assert float(re.search(r"test (0\.\d+)", text).group(1)) > 0.92
+    assert any("image/png" in output.get("data", {}) for output in outputs)
 
 
 def check(result, words, folder):
