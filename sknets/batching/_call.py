@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Call:
-    """What a tool handed over at once. The coordinator's thread owns it until the call is over.
+    """What a tool handed over at once. The coordinator owns it until the call is over.
 
     Attributes
     ----------

@@ -1,15 +1,18 @@
-"""The one thread of the process that decides which task runs when.
+"""Who decides which task runs when: one thread at a time.
 
-Everything that happens to a task is a message to this thread: a task came to rest or ended, a root thread begins, has
-trained or was interrupted. The thread takes one message after the other and is alone with the states, so that they
-need no lock, and no Ctrl-C can break a change of state off in the middle: Python raises it in the main thread only. It
-lives as long as a session does. What waits, waits for its own lock or queue; nothing is polled.
+Everything that happens to a task is a message: a task came to rest or ended, a root thread begins, has trained or was
+interrupted. The thread of a task that posts a message handles it, and all that others post meanwhile, unless another
+is at it already; so the next task often starts without any thread having to wake. For a root thread a helper does it:
+Ctrl-C, which Python raises in the main thread only, can break no change of state off in the middle. Whoever handles
+messages is alone with the states, so that they need no lock. What waits, waits for its own lock or queue; nothing is
+polled.
 """
 
 import os
 import threading
 from collections.abc import Callable
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import torch
@@ -37,13 +40,13 @@ def max_live() -> int:
 
 
 class Coordinator:
-    """A queue of messages, and the thread that takes them out."""
+    """A queue of messages, and what is done about them."""
 
     def __init__(self) -> None:
         self.schedule = Schedule(self, max_live)
         self._workers = Workers(self._finished)
         self._messages: SimpleQueue[tuple[Callable[..., None], tuple[Any, ...]]] = SimpleQueue()
-        # Held by the thread that serves.
+        # Held by the thread that handles messages.
         self._role = threading.Lock()
         # What holds outside of all tasks.
         self._warning_state: WarningState = {}
@@ -51,9 +54,10 @@ class Coordinator:
     def post(self, event: Callable[..., None], *arguments: Any) -> None:
         """Have ``event`` handled, a method of the schedule's or of this."""
         self._messages.put((event, arguments))
-        # In this order: a thread that gives the role up looks for messages afterwards.
-        if not self._role.locked():
-            threading.Thread(target=self._serve, name="sknets-coordinator", daemon=True).start()
+        if here.is_worker:
+            self._handle_messages()
+        elif not self._role.locked():
+            threading.Thread(target=self._handle_messages, name="sknets-coordinator", daemon=True).start()
 
     def begin(self, session: Session) -> None:
         """Take a session in, and the state of the world outside of it."""
@@ -64,15 +68,21 @@ class Coordinator:
             session.call.warning_state = self._warning_state
         self.schedule.begin(session)
 
-    def _serve(self) -> None:
-        # Of several threads that were started at once all but one end here.
+    def _handle_messages(self) -> None:
+        # In this order: who gives the role up looks for messages afterwards, and who posts one while another has the
+        # role may rely on that.
         while not self._messages.empty() and self._role.acquire(blocking=False):
             try:
-                while self.schedule.sessions or not self._messages.empty():
-                    self._handle(*self._messages.get())
-                self._workers.stop()
+                self._empty_queue()
+                if not self.schedule.sessions:
+                    self._workers.stop()
             finally:
                 self._role.release()
+
+    def _empty_queue(self) -> None:
+        with suppress(Empty):
+            while True:
+                self._handle(*self._messages.get_nowait())
 
     def _handle(self, event: Callable[..., None], arguments: tuple[Any, ...]) -> None:
         try:
@@ -118,7 +128,7 @@ coordinator = Coordinator()
 def _start_over() -> None:
     """In a process that was forked off there are none of these threads, and nothing there may wait for them."""
     coordinator.__init__()  # type: ignore[misc]
-    here.task = None
+    here.task, here.is_worker = None, False
 
 
 if hasattr(os, "register_at_fork"):

@@ -17,10 +17,13 @@ class _Here(threading.local):
     is_training : bool
         Whether it trains at this moment. What a callback fits meanwhile cannot wait for other fits: this thread is
         the one that would train them.
+    is_worker : bool
+        Whether it is a thread for tasks.
     """
 
     task: "Task | None" = None
     is_training: bool = False
+    is_worker: bool = False
 
 
 here = _Here()

@@ -40,7 +40,7 @@ class Task:
     Attributes
     ----------
     state : State
-        Read and written by the coordinator's thread only, as are the next three.
+        Read and written by the coordinator only, as are the next three.
     path : tuple of int
         The indices of the tasks around it and its own; sorted, they are the order in which a plain loop would run them.
     n_bytes : int
@@ -48,7 +48,7 @@ class Task:
     inner_call : Call or None
         What it waits for.
     is_abandoned : bool
-        Set by the coordinator's thread, and read when the task comes to rest.
+        Set by the coordinator, and read when the task comes to rest.
     has_fitted : bool
         Whether a network was trained in it or in its own tasks.
     result : object
@@ -142,8 +142,6 @@ class Task:
 
     def _rest(self, event: Callable[..., None], thing: Any) -> None:
         """Report ``event`` and wait until this task's turn comes again."""
-        if self.is_abandoned:
-            raise TaskAbandoned
         if self.is_abandoned:
             raise TaskAbandoned
         self._count_time("preparation")

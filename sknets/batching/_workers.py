@@ -6,6 +6,8 @@ from itertools import count
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from sknets.batching._here import here
+
 if TYPE_CHECKING:
     from sknets.batching._task import Task
 
@@ -26,11 +28,13 @@ class Worker:
         self._tasks.put(task)
 
     def stop(self) -> None:
-        """End the idle thread."""
+        """End the idle thread, at once unless it is the present one."""
         self._tasks.put(None)
-        self._thread.join()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
 
     def _work(self) -> None:
+        here.is_worker = True
         while (task := self._tasks.get()) is not None:
             task.run()
             self._finished(task, self)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 
 from sknets._garbage import garbage_collector_paused
+from sknets._interrupts import Helper
 from sknets._threads import SMALL_STEP_FLOPS, single_threaded, single_threaded_blas
 from sknets.training._net import MAX_PASS_ELEMENTS
 from sknets.training._stack import Trainee, train_stack
@@ -124,10 +125,7 @@ class _Crew:
 
     def run(self) -> None:
         """Train all parts."""
-        helpers = [
-            threading.Thread(target=self._help, name=f"sknets-stack-{k}", daemon=True)
-            for k in range(1, self._n_threads)
-        ]
+        helpers = [Helper(self._help, f"sknets-stack-{k}") for k in range(1, self._n_threads)]
         try:
             for helper in helpers:
                 helper.start()
@@ -137,7 +135,8 @@ class _Crew:
             self._interrupts.tell()
             raise
         finally:
-            self._wait_for(helpers)
+            for helper in helpers:
+                helper.wait(lambda interrupt: self._interrupts.tell())
 
     def _help(self) -> None:
         # These hold in the thread that they were set in.
@@ -170,14 +169,6 @@ class _Crew:
             is_over = not self._n_left[part.stack]
         if is_over:
             self._end(part.stack, self._seconds[part.stack])
-
-    def _wait_for(self, helpers: list[threading.Thread]) -> None:
-        for helper in helpers:
-            while helper.is_alive():
-                try:
-                    helper.join()
-                except KeyboardInterrupt:
-                    self._interrupts.tell()
 
 
 def _fail(part: _Part, error: Exception) -> None:

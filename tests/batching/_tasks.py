@@ -11,6 +11,9 @@ from sknets.batching._here import here
 
 INTERRUPT_SECONDS = 60
 
+# Its handler does nothing.
+NUDGE = signal.SIGUSR1
+
 
 def small(**parameters):
     """Return a network that takes milliseconds."""
@@ -33,6 +36,14 @@ def interrupt_main_thread():
     signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
 
+def nudge_main_thread():
+    """Have the main thread handle a signal that came as it was about to wait.
+
+    Python has looked for signals by then, and looks again when the wait is over, or when another signal breaks in.
+    """
+    signal.pthread_kill(threading.main_thread().ident, NUDGE)
+
+
 def interrupt_own_root():
     """Press Ctrl-C in a task that the main thread waits for, and return when the task is abandoned for it.
 
@@ -45,4 +56,5 @@ def interrupt_own_root():
     while not (task.call.session.is_aborted and task.is_abandoned):
         if time.monotonic() > end:
             raise TimeoutError("the main thread has not abandoned the task that interrupted it")
+        nudge_main_thread()
         time.sleep(0.001)

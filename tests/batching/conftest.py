@@ -2,6 +2,7 @@
 
 import faulthandler
 import os
+import signal
 import threading
 import time
 import warnings
@@ -14,6 +15,7 @@ import torch
 from sknets.batching._coordinator import coordinator
 from sknets.batching._here import here
 from tests.batching._engine import Engine
+from tests.batching._tasks import NUDGE
 
 DEADLINE_SECONDS = 300
 
@@ -38,6 +40,13 @@ def _nothing_stays(real_stderr):
     assert here.task is None
     assert not here.is_training
     assert _world() == before
+
+
+@pytest.fixture(autouse=True)
+def _nudges_do_nothing():
+    handler = signal.signal(NUDGE, lambda *_: None)
+    yield
+    signal.signal(NUDGE, handler)
 
 
 def _world():

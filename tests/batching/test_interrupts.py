@@ -9,7 +9,7 @@ from sklearn.model_selection import cross_val_score
 from sknets.batching import batched_fits
 from sknets.batching._here import here
 from tests._interrupting import interrupt_at_line
-from tests.batching._tasks import fit, interrupt_main_thread, interrupt_own_root, run, small
+from tests.batching._tasks import fit, interrupt_main_thread, interrupt_own_root, nudge_main_thread, run, small
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -93,7 +93,8 @@ def test_second_interrupt_does_not_wait_for_tasks_that_run():
     def long_task():
         interrupt_own_root()
         interrupt_main_thread()
-        may_end.wait()
+        while not may_end.wait(0.001):
+            nudge_main_thread()
 
     with batched_fits(), pytest.raises(KeyboardInterrupt) as caught:
         run([long_task])

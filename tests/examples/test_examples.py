@@ -17,6 +17,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 EXPECTED_WORDS = {
     "demo.py": ["linear", "logistic", "network", "training score", "test score", "gap", "seconds", "±", "dropout"],
     "plot_early_stopping.py": ["early stopping", "training score", "test score", "raise the test score from"],
+    "plot_search_at_once.py": ["80 in 1 stack of 80", "one by one", "of the time", "the same candidate is the best"],
     "plot_gradient_descent_thermometer.py": ["Exact answer", "is within 1 % of the least one, 2.93."],
 }
 SLOW = {"demo.py"}

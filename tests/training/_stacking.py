@@ -25,3 +25,7 @@ def make_trainee(recipe=None, *, n_rows=20, n_inputs=3, seed=0, dtype=np.float64
     inputs, targets = rng.normal(size=(n_rows, n_inputs)), rng.normal(size=(n_rows, n_outputs))
     plan = make_plan(recipe, inputs.astype(dtype), targets.astype(dtype), seed=seed, **changes)
     return Trainee(plan, make_net(recipe, plan.random))
+
+
+def weights_of(net):
+    return [parameter.detach().numpy() for parameter in net.module_.parameters()]

@@ -25,7 +25,7 @@ from sknets.training import (
     train_stack,
 )
 from tests.training._fitting import CPU, make_plan, make_recipe
-from tests.training._stacking import make_trainee
+from tests.training._stacking import make_trainee, weights_of
 
 ROOMY = 2**40
 
@@ -255,10 +255,6 @@ def test_networks_whose_arithmetic_outweighs_all_else_are_trained_alone():
 def train_together(trainees):
     train_stack(trainees)
     return [trainee.finish() for trainee in trainees]
-
-
-def weights_of(net):
-    return [parameter.detach().numpy() for parameter in net.module_.parameters()]
 
 
 def assert_same_weights(nets, others):

@@ -18,7 +18,7 @@ from sknets.training._stopping import StoppingRule
 from tests._interrupting import interrupt_at_line
 from tests.batching._comparison import assert_same_network
 from tests.training._fitting import make_recipe
-from tests.training._stacking import fit_together, make_trainee
+from tests.training._stacking import fit_together, make_trainee, weights_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning")
 
@@ -390,10 +390,6 @@ def test_a_network_that_diverges_in_its_first_epoch_raises_alone(numbers):
 def finish_interrupted(trainee):
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         return trainee.finish()
-
-
-def weights_of(net):
-    return [parameter.detach().numpy() for parameter in net.module_.parameters()]
 
 
 SETTINGS = [{"seed": seed, "max_epochs": 5} for seed in range(3)]  # three steps an epoch
