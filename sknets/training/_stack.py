@@ -41,7 +41,7 @@ class Trainee:
     key : Hashable
         Trainees of equal keys may share a stack.
     n_bytes : int
-        Memory that it takes in a stack.
+        Memory that it takes in a stack; 0 where it cannot share one.
     """
 
     def __init__(self, plan: TrainingPlan, net: InMemoryNet) -> None:
@@ -50,7 +50,7 @@ class Trainee:
         prepare(plan, net)
         self.reason_alone = _find_reason_alone(plan, net)
         self.key = () if self.reason_alone else _make_key(plan, net)
-        self.n_bytes = _count_bytes(plan, net)
+        self.n_bytes = 0 if self.reason_alone else _count_bytes(plan, net)
         self.error: BaseException | None = None
         self.diverged_at: tuple[float, int] | None = None
         self.was_interrupted = False
@@ -146,7 +146,7 @@ def _why_no_gain(plan: TrainingPlan, net: InMemoryNet) -> str | None:
     if not net.device.startswith("cpu"):
         return "stacks of convolutions were measured on the CPU only"
     if _is_too_large(plan, net):
-        return "its convolutions are too large for a stack to gain anything"
+        return "its steps are too large for a stack to gain anything"
     return None
 
 
@@ -193,9 +193,13 @@ def _divide(group: list[Trainee], max_bytes: int) -> list[list[Trainee]]:
 def _is_too_large(plan: TrainingPlan, net: InMemoryNet) -> bool:
     """Whether a step's arithmetic outweighs all that it could share."""
     flops = _count_flops(plan, net)
-    if DenseProgram.can_run(net):
+    if not _has_convolutions(net):
         return flops > MAX_STACKED_STEP_FLOPS
     return flops * net.recipe.precision.dtype.itemsize / 4 > MAX_STACKED_CONV_STEP_FLOPS
+
+
+def _has_convolutions(net: InMemoryNet) -> bool:
+    return any(parameter.ndim > 2 for parameter in net.module_.parameters())
 
 
 def _count_flops(plan: TrainingPlan, net: InMemoryNet) -> float:
@@ -204,12 +208,9 @@ def _count_flops(plan: TrainingPlan, net: InMemoryNet) -> float:
 
 
 def _count_bytes(plan: TrainingPlan, net: InMemoryNet) -> int:
-    rows = _all_inputs(plan)
-    if not all(isinstance(inputs, torch.Tensor) for inputs in rows):
-        return 0
     # The rows themselves, joined, and gathered; weights, their gradients, two moments and two copies.
     n_parameters = sum(parameter.numel() for parameter in net.module_.parameters())
-    n_bytes = sum(inputs.numel() * inputs.element_size() for inputs in rows)
+    n_bytes = sum(inputs.numel() * inputs.element_size() for inputs in _all_inputs(plan))
     return 3 * n_bytes + (6 * n_parameters + _count_kept_maps(plan, net)) * net.recipe.precision.dtype.itemsize
 
 

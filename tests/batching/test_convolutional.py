@@ -173,7 +173,7 @@ def build(image_shape, n_outputs):
         ({"augmentation": shift}, "augmentation changes its images"),
         ({"activation": Softsigned}, "its module is not known to the dense program"),
         ({"precision": "bfloat16"}, "bfloat16"),
-        ({"channels": (64, 64)}, "its convolutions are too large for a stack to gain anything"),
+        ({"channels": (64, 64)}, "its steps are too large for a stack to gain anything"),
     ],
     ids=["augmentation", "activation", "bfloat16", "large"],
 )
@@ -191,7 +191,7 @@ def test_a_large_batch_makes_a_network_large(pictures):
     with batched_fits() as report:
         cross_validate(make(channels=(16,), batch_size=150, max_iter=1), X, y, cv=2)
 
-    assert list(report.reasons) == ["its convolutions are too large for a stack to gain anything"]
+    assert list(report.reasons) == ["its steps are too large for a stack to gain anything"]
 
 
 @pytest.mark.parametrize("architecture", ["lenet5", build], ids=["lenet5", "own"])
