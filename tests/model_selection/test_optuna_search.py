@@ -7,6 +7,7 @@ import optuna
 import pandas as pd
 import pytest
 import sklearn
+import torch
 from joblib import parallel_config
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from sklearn.base import clone, is_classifier, is_regressor
@@ -21,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 from skorch.callbacks import Callback
 
-from sknets import CNNClassifier, LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor, batched_fits
+from sknets import LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor, batched_fits
 from sknets.model_selection import OptunaSearchCV, epoch_curves
 from tests.contract._cases import FEW_EPOCHS
 from tests.model_selection.conftest import assert_same_search
@@ -152,10 +153,10 @@ def test_two_processes_give_the_same_search(trials_at_once, pruner, pipeline, sp
 
 
 def test_networks_that_no_stack_takes_are_pruned_in_step(tumours):
-    cnn = CNNClassifier(channels=(2,), hidden_layer_sizes=(), image_shape=(1, 5, 6), max_iter=6, random_state=0)
+    network = MLPClassifier((4,), activation=torch.nn.Softsign, max_iter=6, random_state=0)
     space = {"learning_rate_init": FloatDistribution(1e-4, 1e-1, log=True)}
     with batched_fits() as report:
-        search = OptunaSearchCV(cnn, space, n_trials=3, cv=3, pruner=PrunesAt(2, {1}), random_state=0).fit(*tumours)
+        search = OptunaSearchCV(network, space, n_trials=3, cv=3, pruner=PrunesAt(2, {1}), random_state=0).fit(*tumours)
 
     assert search.cv_results_["n_epochs"].tolist() == [6, 2, 6]
     # The refit, and two epochs of three folds: no fold of trial 1 went on by itself.

@@ -188,10 +188,15 @@ def test_an_interrupt_reaches_a_helper_that_the_main_thread_waits_for(eager):
         assert 0 < long.finish().n_iter < 100_000
 
 
-def test_an_interrupt_between_two_stacks_is_raised_and_leaves_no_thread(eager, monkeypatch):
+def test_an_interrupt_between_two_stacks_is_raised_and_leaves_no_thread(eager):
+    main_has_begun = threading.Event()
+
     def interrupt(index):
         if threading.current_thread() is threading.main_thread():
+            main_has_begun.set()
             raise KeyboardInterrupt
+        # Lest it take all stacks before the main thread comes to one.
+        assert main_has_begun.wait(timeout=60)
 
     with pytest.raises(KeyboardInterrupt):
         train_stacks([[trainee] for trainee in make_trainees(4)], interrupt, lambda k, seconds: None)
