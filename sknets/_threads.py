@@ -62,6 +62,9 @@ class _TorchLimit(_Limit):
         own_number = torch.get_num_threads()
         if is_first:
             self._global_number = own_number
+            if own_number == 1 and threading.current_thread() is not threading.main_thread():
+                # It may have been born under an earlier limit; a new thread has the global number.
+                self._global_number = _ask_new_thread()
         if own_number != 1 or self._global_number != 1:
             torch.set_num_threads(1)
         return own_number
@@ -77,6 +80,14 @@ class _TorchLimit(_Limit):
                 setter = threading.Thread(target=torch.set_num_threads, args=(1,))
                 setter.start()
                 setter.join()
+
+
+def _ask_new_thread() -> int:
+    numbers: list[int] = []
+    thread = threading.Thread(target=lambda: numbers.append(torch.get_num_threads()))
+    thread.start()
+    thread.join()
+    return numbers[0]
 
 
 class _BlasLimit(_Limit):

@@ -204,3 +204,24 @@ def test_blas_has_one_thread_in_a_fit_and_its_own_number_afterwards(table, solve
 
 def count_blas_threads():
     return {library["num_threads"] for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"}
+
+
+def test_a_thread_born_under_the_limit_does_not_take_it_for_the_number_of_all(three_threads):
+    has_entered, may_leave = threading.Event(), threading.Event()
+
+    def hold():
+        with single_threaded(True):
+            has_entered.set()
+            may_leave.wait()
+
+    with ThreadPoolExecutor(1) as born_under_limit, ThreadPoolExecutor(1) as new:
+        with single_threaded(True):
+            assert born_under_limit.submit(torch.get_num_threads).result() == 1
+        held = born_under_limit.submit(hold)
+        has_entered.wait()
+        with single_threaded(True):
+            pass
+        may_leave.set()
+        held.result()
+
+        assert new.submit(torch.get_num_threads).result() == 3
