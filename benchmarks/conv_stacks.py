@@ -215,6 +215,7 @@ class GroupedNetwork(nn.Module):
 
 
 def vmapped(networks: list[nn.Sequential], images: torch.Tensor, targets: torch.Tensor, shape: Shape) -> Step:
+    # torch annotates a list of Module, and a list of a subclass is none to mypy.
     parameters, _ = stack_module_state([_copy(network, shape) for network in networks])  # type: ignore[arg-type]
     optimizer = _make_optimizer(list(parameters.values()))
     skeleton = make_network(shape).to("meta")

@@ -30,7 +30,7 @@ class _Limit:
         self._n_holders = 0
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self, ends_with_thread: bool = False) -> Iterator[None]:
         with self._lock:
             own_number = self.lower(is_first=self._n_holders == 0)
             self._n_holders += 1
@@ -39,7 +39,9 @@ class _Limit:
         finally:
             with self._lock:
                 self._n_holders -= 1
-                self.restore(own_number, is_last=self._n_holders == 0)
+                is_last = self._n_holders == 0
+                if is_last or not ends_with_thread:
+                    self.restore(own_number, is_last)
 
     def lower(self, is_first: bool) -> Any:
         """Set one thread; return what this block must restore."""
@@ -113,6 +115,18 @@ def single_threaded(active: bool) -> Iterator[None]:
         yield
         return
     with _torch_limit.held():
+        yield
+
+
+@contextmanager
+def single_threaded_for_life() -> Iterator[None]:
+    """Run torch on one thread inside a block that is all that the present thread does.
+
+    Every thread that computes on several keeps them until it ends, and while there are more of them than cores, OpenMP
+    puts the idle ones to sleep at once: whoever computes on several threads then has to wake them for every operation.
+    Parked tasks that had such threads made the training of a large network beside them take up to twice as long.
+    """
+    with _torch_limit.held(ends_with_thread=True):
         yield
 
 

@@ -1,7 +1,6 @@
 """How much may be begun and not done: threads, and memory of networks that wait."""
 
 from collections import Counter
-from collections.abc import Callable
 
 import torch
 
@@ -17,8 +16,8 @@ class Bounds:
 
     Parameters
     ----------
-    max_live : callable
-        Returns how many tasks may be live.
+    max_live : int
+        How many tasks may be live.
 
     Attributes
     ----------
@@ -26,7 +25,7 @@ class Bounds:
         Tasks that have begun, are not done, and do not wait for tasks of their own.
     """
 
-    def __init__(self, max_live: Callable[[], int]) -> None:
+    def __init__(self, max_live: int) -> None:
         self.n_live = 0
         self._max_live = max_live
         self._most_threads: float = float("inf")
@@ -36,7 +35,7 @@ class Bounds:
         """Whether a task of the session may begin."""
         if self.n_live == 0:
             self._most_threads = float("inf")
-        return self.n_live < min(self._max_live(), self._most_threads) and all(
+        return self.n_live < min(self._max_live, self._most_threads) and all(
             n_bytes < session.limits.get(device, n_bytes + 1) for device, n_bytes in self._bytes.items()
         )
 

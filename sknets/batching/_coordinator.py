@@ -15,8 +15,6 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
-import torch
-
 from sknets.batching._here import here
 from sknets.batching._schedule import Schedule
 from sknets.batching._session import Session
@@ -29,21 +27,12 @@ from sknets.batching._workers import Worker, Workers
 # gain up to there. Each live task has a thread and rows of its own.
 MAX_LIVE = 256
 
-# Every thread that computes with OpenMP keeps as many threads as torch may use until it ends.
-MAX_OPENMP_THREADS = 2048
-MIN_LIVE = 32
-
-
-def max_live() -> int:
-    """Return how many tasks may be live at once on this machine."""
-    return min(MAX_LIVE, max(MIN_LIVE, MAX_OPENMP_THREADS // torch.get_num_threads()))
-
 
 class Coordinator:
     """A queue of messages, and what is done about them."""
 
     def __init__(self) -> None:
-        self.schedule = Schedule(self, max_live)
+        self.schedule = Schedule(self, MAX_LIVE)
         self._workers = Workers(self._finished)
         self._messages: SimpleQueue[tuple[Callable[..., None], tuple[Any, ...]]] = SimpleQueue()
         # Held by the thread that handles messages.
@@ -54,7 +43,7 @@ class Coordinator:
     def post(self, event: Callable[..., None], *arguments: Any) -> None:
         """Have ``event`` handled, a method of the schedule's or of this."""
         self._messages.put((event, arguments))
-        if here.is_worker:
+        if here.worker is not None:
             self._handle_messages()
         elif not self._role.locked():
             threading.Thread(target=self._handle_messages, name="sknets-coordinator", daemon=True).start()
@@ -128,7 +117,7 @@ coordinator = Coordinator()
 def _start_over() -> None:
     """In a process that was forked off there are none of these threads, and nothing there may wait for them."""
     coordinator.__init__()  # type: ignore[misc]
-    here.task, here.is_worker = None, False
+    here.task = here.worker = None
 
 
 if hasattr(os, "register_at_fork"):

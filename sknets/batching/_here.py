@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sknets.batching._task import Task
+    from sknets.batching._workers import Worker
 
 
 class _Here(threading.local):
@@ -17,13 +18,16 @@ class _Here(threading.local):
     is_training : bool
         Whether it trains at this moment. What a callback fits meanwhile cannot wait for other fits: this thread is
         the one that would train them.
-    is_worker : bool
-        Whether it is a thread for tasks.
+    has_no_network : bool
+        Whether it carries out a task in which no network can be.
+    worker : Worker or None
+        Set in a thread for tasks.
     """
 
     task: "Task | None" = None
     is_training: bool = False
-    is_worker: bool = False
+    has_no_network: bool = False
+    worker: "Worker | None" = None
 
 
 here = _Here()

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from joblib import cpu_count
@@ -12,6 +13,8 @@ from sknets.batching._call import Call
 from sknets.batching._caller import Caller
 from sknets.batching._coordinator import coordinator
 from sknets.batching._here import here
+from sknets.batching._open_reports import open_reports
+from sknets.batching._plain_calls import Holds, look_into, own_backend, run_elsewhere
 from sknets.batching._session import Session
 from sknets.batching._task import Task
 
@@ -52,10 +55,11 @@ class BatchedFitsBackend(ParallelBackendBase):
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         """Return how many tasks run at a time; to tools that divide fits by it, as many as there are."""
+        if here.has_no_network:
+            return count_jobs(n_jobs)
         # Frame 1 is joblib's function of this name.
         asker = sys._getframe(1).f_back
-        divides_fits = asker is not None and asker.f_globals.get("__name__") in _DIVIDES_FITS
-        return MANY if divides_fits else count_jobs(n_jobs)
+        return MANY if asker is not None and _divides_fits_of_networks(asker) else count_jobs(n_jobs)
 
     def configure(self, n_jobs: int = 1, **kwargs: Any) -> int:
         """Give the ``Parallel`` that asks a backend of its own."""
@@ -63,6 +67,8 @@ class BatchedFitsBackend(ParallelBackendBase):
         if here.is_training:
             # A callback of a network in training: the thread that would have to train its fits is this one.
             raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
+        if here.has_no_network:
+            raise FallbackToBackend(own_backend(count_jobs(n_jobs), kwargs, self.nesting_level))
         raise FallbackToBackend(OneCallBackend(self.max_memory, self.nesting_level))
 
 
@@ -72,6 +78,7 @@ class OneCallBackend(BatchedFitsBackend):
     def __init__(self, max_memory: int | None, nesting_level: int | None) -> None:
         super().__init__(max_memory, nesting_level)
         self._n_running = 1
+        self._hints: dict[str, Any] = {}
         self._tasks: list[Task] = []
         self._call: Call | None = None
 
@@ -82,6 +89,7 @@ class OneCallBackend(BatchedFitsBackend):
     def configure(self, n_jobs: int = 1, **kwargs: Any) -> int:
         """Note how many tasks may run at a time; ask for all."""
         self._n_running = count_jobs(n_jobs)
+        self._hints = kwargs
         return MANY
 
     def submit(self, func: Callable[[], Any], callback: Callable[[Any], Any] | None = None) -> Task:
@@ -97,6 +105,7 @@ class OneCallBackend(BatchedFitsBackend):
     @contextmanager
     def retrieval_context(self) -> Iterator[None]:
         """Run everything: joblib is about to look for the first result."""
+        self._run_plain_tasks()
         tasks, self._tasks = self._tasks, []
         if tasks:
             call = self._call = Call(tasks, Caller())
@@ -125,11 +134,38 @@ class OneCallBackend(BatchedFitsBackend):
         """Drop what has not begun."""
         self._tasks.clear()
 
+    def _run_plain_tasks(self) -> None:
+        """Run all tasks as joblib would without the context, if there is nothing in them to train together."""
+        held = look_into(task.function for task in self._tasks)
+        runs_one_by_one = here.task is not None or self._n_running == 1
+        # The callbacks of tasks that are done submit further ones.
+        while self._tasks and held is Holds.NO_NETWORK and runs_one_by_one:
+            task = self._tasks.pop(0)
+            with _no_network():
+                result = task.function()
+            task.take_result(result)
+        while self._tasks and held < Holds.NETWORKS and not runs_one_by_one:
+            tasks, self._tasks = self._tasks, []
+            results = run_elsewhere([task.function for task in tasks], self._n_running, self._hints)
+            for report in open_reports():
+                report._add_elsewhere(len(tasks))
+            for task, result in zip(tasks, results, strict=True):
+                task.take_result(result)
+
     def _carry_out(self, call: Call) -> None:
         if here.task is not None:
             here.task.wait_for(call)
         else:
             Session(call, self._n_running, self.max_memory, coordinator).run()
+
+
+@contextmanager
+def _no_network() -> Iterator[None]:
+    before, here.has_no_network = here.has_no_network, True
+    try:
+        yield
+    finally:
+        here.has_no_network = before
 
 
 def count_jobs(n_jobs: int | None) -> int:
@@ -139,6 +175,14 @@ def count_jobs(n_jobs: int | None) -> int:
     if n_jobs is None:
         return 1
     return n_jobs if n_jobs > 0 else max(cpu_count() + 1 + n_jobs, 1)
+
+
+def _divides_fits_of_networks(asker: FrameType) -> bool:
+    if asker.f_globals.get("__name__") not in _DIVIDES_FITS:
+        return False
+    frames = [asker, *([asker.f_back] if asker.f_back is not None else [])]
+    tool = next((frame.f_locals["self"] for frame in frames if "self" in frame.f_locals), None)
+    return tool is None or look_into([tool]) is Holds.NETWORKS
 
 
 def register() -> None:

@@ -17,6 +17,7 @@ BY_ITSELF = "fitted by itself, not by a tool that runs several fits"
 IN_A_THREAD = "fitted in a thread that batched_fits was not opened in"
 NO_FELLOW = "no other network that waited was like it"
 NO_GAIN = "too large for its stack to gain anything, or to find room"
+NO_STACK = "no network that could share a stack"
 ONE_PASS = "partial_fit, which trains one pass at a time"
 
 # One for all reports, so that a report can be pickled.
@@ -63,6 +64,9 @@ class BatchingReport:
         Networks that were trained one by one.
     reasons : dict of str to int
         Why, and how many for that reason.
+    n_tasks_elsewhere : int
+        Tasks of tools with ``n_jobs`` that ran in worker processes, as they do without the context, since no network
+        that could share a stack was in them. What they trained is not counted.
     seconds : dict of str to float
         ``"preparation"``: what the tools' tasks did before their last fit and between fits. ``"training"``: all
         trainings. ``"scoring"``: what the tasks did after their last fit. ``"total"``: the clock's time in the block.
@@ -70,6 +74,7 @@ class BatchingReport:
     """
 
     def __init__(self) -> None:
+        self.n_tasks_elsewhere = 0
         self._rows: list[ReportRow] = []
         self._seconds = dict.fromkeys(_PARTS, 0.0)
         self._began = perf_counter()
@@ -129,7 +134,7 @@ class BatchingReport:
         sizes = self.stack_sizes
         if sizes:
             lines.append(f"  {sum(sizes)} in {_count(len(sizes), 'stack')} of {_span(sizes)}")
-        lines += [f"  {n} alone: {reason}" for reason, n in self.reasons.items()]
+        lines += [f"  {item}" for item in self._exceptions()]
         lines.append("  " + ", ".join(f"{name} {value:.2f} s" for name, value in self.seconds.items()))
         return "\n".join(lines)
 
@@ -137,7 +142,14 @@ class BatchingReport:
         return f"<{type(self).__name__}: {self._headline()}>"
 
     def _repr_html_(self) -> str:
-        return make_card(self._headline(), self.stack_sizes, self.reasons, self.seconds)
+        return make_card(self._headline(), self.stack_sizes, self._exceptions(), self.seconds)
+
+    def _exceptions(self) -> list[str]:
+        """Say what was not trained in a stack."""
+        items = [f"{n} alone: {reason}" for reason, n in self.reasons.items()]
+        if self.n_tasks_elsewhere:
+            items.append(f"{_count(self.n_tasks_elsewhere, 'task')} in worker processes: {NO_STACK}")
+        return items
 
     def _headline(self) -> str:
         if not self.n_fits:
@@ -163,6 +175,10 @@ class BatchingReport:
                     self._rows[k] = replace(row, size=row.size + 1, seconds=total, epochs=most)
                     return
             self._rows.append(ReportRow(network, 1, reason, seconds, epochs))
+
+    def _add_elsewhere(self, n_tasks: int) -> None:
+        with _lock:
+            self.n_tasks_elsewhere += n_tasks
 
     def _add_seconds(self, part: str, seconds: float) -> None:
         with _lock:

@@ -17,13 +17,12 @@ _PART_COLOURS = {"preparation": "#7a8cd6", "training": "#d98a2b", "scoring": "#4
 
 
 def make_card(
-    headline: str, stack_sizes: Sequence[int], reasons: Mapping[str, int], seconds: Mapping[str, float]
+    headline: str, stack_sizes: Sequence[int], exceptions: Sequence[str], seconds: Mapping[str, float]
 ) -> str:
     """Return the card's HTML."""
     shown = [*map(str, stack_sizes[:MAX_SHOWN]), *(["..."] if len(stack_sizes) > MAX_SHOWN else [])]
     items = [f"stacks of {', '.join(shown)} networks"] if stack_sizes else []
-    items += [f"{n} alone: {reason}" for reason, n in reasons.items()]
-    lines = "".join(f"<li>{escape(item)}</li>" for item in items)
+    lines = "".join(f"<li>{escape(item)}</li>" for item in [*items, *exceptions])
     return (
         f'<div style="{_CARD}"><strong>{escape(headline)}</strong>{_bar(seconds)}<ul style="{_LIST}">{lines}</ul></div>'
     )

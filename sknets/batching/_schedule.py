@@ -33,8 +33,6 @@ theirs is the error that the loop would have met. To be abandoned means: not to 
 ``TaskAbandoned`` where it rests, or where it comes to rest next. It is not trained and waits for no tasks any more.
 """
 
-from collections.abc import Callable
-
 from sknets.batching._bounds import Bounds
 from sknets.batching._call import Call
 from sknets.batching._effects import Effects
@@ -52,11 +50,11 @@ class Schedule:
     Parameters
     ----------
     effects : Effects
-    max_live : callable
-        Returns how many tasks may be live.
+    max_live : int
+        How many tasks may be live.
     """
 
-    def __init__(self, effects: Effects, max_live: Callable[[], int]) -> None:
+    def __init__(self, effects: Effects, max_live: int) -> None:
         self.sessions: dict[Session, None] = {}
         self._effects = effects
         self._max_live = max_live
@@ -112,7 +110,7 @@ class Schedule:
         """Let a task wait for its network to be trained."""
         if task.is_abandoned:
             self._make_ready(task)
-        elif fit.trainee.reason_alone is not None:
+        elif not fit.waits_for_fellows:
             self._move(task, State.IN_ROOT)
             self._give(Order(task.call.session, [fit]))
         else:

@@ -36,6 +36,8 @@ class Session:
 
     Attributes
     ----------
+    n_threads : int
+        How many torch may have in the root thread.
     limits : dict of torch.device to int
         Bytes that networks may take that wait there.
     n_active, turns, order, is_aborted
@@ -54,6 +56,7 @@ class Session:
         self.turns = Turns()
         self.order: Order | None = None
         self.is_aborted = False
+        self.n_threads = torch.get_num_threads()
         self._max_memory = max_memory
         self._coordinator = coordinator
         self._orders: SimpleQueue[Order | None] = SimpleQueue()
@@ -63,6 +66,11 @@ class Session:
     def schedule(self) -> "Schedule":
         """Where events are reported."""
         return self._coordinator.schedule
+
+    @property
+    def threads_per_task(self) -> int:
+        """How many threads torch may have in a task that needs more than one."""
+        return max(1, self.n_threads // self.n_running)
 
     def post(self, event: Any, *arguments: Any) -> None:
         """Report an event."""

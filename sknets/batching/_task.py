@@ -12,7 +12,7 @@ from sknets.batching._report import NO_GAIN
 from sknets.batching._train_alone import train_alone
 from sknets.batching._waiting_fit import WaitingFit
 from sknets.batching._warning_state import current_state, put_back
-from sknets.training import InMemoryNet, Trainee, TrainingPlan, train_stack
+from sknets.training import InMemoryNet, Trainee, TrainingPlan, gains_beside_others, takes_one_thread, train_stack
 
 if TYPE_CHECKING:
     from sknets.batching._call import Call
@@ -40,6 +40,7 @@ class Task:
 
     Attributes
     ----------
+    function : callable
     state : State
         Read and written by the coordinator only, as are the next four.
     path : tuple of int
@@ -63,8 +64,8 @@ class Task:
     index: int
 
     def __init__(self, function: Callable[[], Any], callback: Callable[[Any], Any]) -> None:
-        self._function: Callable[[], Any] | None = function
-        self._callback: Callable[[Any], Any] | None = callback
+        self.function: Callable[[], Any] = function
+        self._callback: Callable[[Any], Any] = callback
         self.state = State.NEW
         self.path: tuple[int, ...] = ()
         self.n_bytes = 0
@@ -91,9 +92,15 @@ class Task:
             here.task = None
             self.drop()
 
+    def take_result(self, result: Any) -> None:
+        """End with a result that was computed without a thread of the coordinator's."""
+        self.result, callback = result, self._callback
+        self.drop()
+        callback(self)
+
     def drop(self) -> None:
         """Let go of the function and its data."""
-        self._function = self._callback = None
+        self.function = self._callback = _nothing
 
     def wake(self) -> None:
         """Let the resting task go on."""
@@ -104,15 +111,20 @@ class Task:
         trainee = Trainee(plan, net)
         if any(watch.keeps_step for watch in plan.watches) and (trainee.reason_alone or trainee.is_too_large):
             self.n_epochs = 0
-            return self.train_here(lambda *_: _train_now(trainee), plan, net, trainee.reason_alone or NO_GAIN)
-        if trainee.reason_alone is not None and self._session.n_running > 1:
+            return self._train_prepared_here(trainee, trainee.reason_alone or NO_GAIN)
+        reason = trainee.reason_alone
+        if reason is None and not gains_beside_others(trainee, self._session.n_threads):
+            reason = NO_GAIN
+        if reason is not None and self._session.n_running > 1:
             # The root thread trains one after the other; this one does not stand in the other tasks' way.
-            return self.train_here(lambda *_: _train_now(trainee), plan, net, trainee.reason_alone)
-        fit = WaitingFit(self, trainee)
+            return self._train_prepared_here(trainee, reason)
+        fit = WaitingFit(self, trainee, reason)
         self._session.limit_for(fit.device)
         self.has_fitted = True
         self._rest(self._session.schedule.park, fit)
-        return fit.finish()
+        trained = fit.finish()
+        self._take_threads(plan, trained)
+        return trained
 
     def train_here(
         self,
@@ -148,13 +160,21 @@ class Task:
     def _session(self) -> Any:
         return self.call.session
 
+    def _train_prepared_here(self, trainee: Trainee, reason: str) -> InMemoryNet:
+        self._take_threads(trainee.plan, trainee.net)
+        return self.train_here(lambda *_: _train_now(trainee), trainee.plan, trainee.net, reason)
+
+    def _take_threads(self, plan: TrainingPlan, net: InMemoryNet) -> None:
+        """From a network on that is large enough for several threads, let this thread have them."""
+        if here.worker is not None and not takes_one_thread(plan, net):
+            here.worker.take_threads(self._session.threads_per_task)
+
     def _run_function(self) -> None:
         try:
-            if self._function is not None:
-                self.result = self._function()
+            self.result = self.function()
         finally:
             self._count_time("scoring" if self.has_fitted else "preparation")
-        if not self.is_abandoned and self._callback is not None:
+        if not self.is_abandoned:
             self._callback(self)
 
     def _rest(self, event: Callable[..., None], thing: Any) -> None:
@@ -178,6 +198,10 @@ class Task:
         seconds = perf_counter() - self._running_since
         for report in open_reports():
             report._add_seconds(part, seconds)
+
+
+def _nothing(*_: Any) -> None:
+    pass
 
 
 def _train_now(trainee: Trainee) -> InMemoryNet:

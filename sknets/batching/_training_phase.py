@@ -27,9 +27,9 @@ def carry_out(order: Order) -> None:
 
 def _train_all(order: Order) -> None:
     for fit in order.fits:
-        if fit.trainee.reason_alone is not None:
+        if not fit.waits_for_fellows:
             _train_as_its_task_would(fit)
-    stacks = _divide([fit for fit in order.fits if fit.trainee.reason_alone is None])
+    stacks = _divide([fit for fit in order.fits if fit.waits_for_fellows])
 
     def begin(index: int) -> None:
         for fit in stacks[index]:

@@ -24,7 +24,10 @@ class WaitingFit:
     is_begun, is_over : bool
         Whether its training has begun, and whether it is over, well or not.
     reason_alone : str or None
-        Why it is trained alone, if it is; the trainee's reason, or that of its fellows.
+        Why it is trained alone, if it is.
+    waits_for_fellows : bool
+        Whether it may be trained together with others; one for which there is a reason from the start is trained at
+        once, while its rows are in the cache.
     error : Exception or None
         What went wrong with the training as a whole; what happens to a single network is the trainee's affair.
     variables : contextvars.Context
@@ -33,7 +36,7 @@ class WaitingFit:
         The task's; None where tasks share the process's.
     """
 
-    def __init__(self, task: "Task", trainee: Trainee) -> None:
+    def __init__(self, task: "Task", trainee: Trainee, reason_alone: str | None) -> None:
         self.task = task
         self.trainee = trainee
         self.reports = open_reports()
@@ -42,7 +45,8 @@ class WaitingFit:
         self.is_begun = False
         self.is_over = False
         self.error: Exception | None = None
-        self.reason_alone = trainee.reason_alone
+        self.reason_alone = reason_alone
+        self.waits_for_fellows = reason_alone is None
 
     @property
     def device(self) -> torch.device:

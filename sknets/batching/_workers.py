@@ -6,6 +6,9 @@ from itertools import count
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+import torch
+
+from sknets._threads import single_threaded_for_life
 from sknets.batching._here import here
 
 if TYPE_CHECKING:
@@ -15,9 +18,18 @@ _numbers = count(1)
 
 
 class Worker:
-    """A thread that carries out one task after the other; ``finished`` is called in it after each."""
+    """A thread that carries out one task after the other; ``finished`` is called in it after each.
+
+    torch has one thread in it, until a task's network is so large that its training takes several.
+
+    Attributes
+    ----------
+    has_threads : bool
+        Whether torch has taken further threads for it, which are there for as long as it lives.
+    """
 
     def __init__(self, finished: "Callable[[Task, Worker], None]") -> None:
+        self.has_threads = False
         self._finished = finished
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=f"sknets-task-{next(_numbers)}", daemon=True)
@@ -27,6 +39,12 @@ class Worker:
         """Carry out a task."""
         self._tasks.put(task)
 
+    def take_threads(self, n_threads: int) -> None:
+        """Let torch compute on several threads from now on; called in the worker's thread."""
+        if n_threads > 1:
+            self.has_threads = True
+            torch.set_num_threads(n_threads)
+
     def stop(self) -> None:
         """End the idle thread, at once unless it is the present one."""
         self._tasks.put(None)
@@ -34,12 +52,13 @@ class Worker:
             self._thread.join()
 
     def _work(self) -> None:
-        here.is_worker = True
-        while (task := self._tasks.get()) is not None:
-            task.run()
-            self._finished(task, self)
-            # While the thread waits, nothing of the task may stay.
-            del task
+        here.worker = self
+        with single_threaded_for_life():
+            while (task := self._tasks.get()) is not None:
+                task.run()
+                self._finished(task, self)
+                # While the thread waits, nothing of the task may stay.
+                del task
 
 
 class Workers:
@@ -55,8 +74,11 @@ class Workers:
         worker.start(task)
 
     def give_back(self, worker: Worker) -> None:
-        """Keep a thread whose task is over."""
-        self._idle.append(worker)
+        """Keep a thread whose task is over, unless it keeps others."""
+        if worker.has_threads:
+            worker.stop()
+        else:
+            self._idle.append(worker)
 
     def stop(self) -> None:
         """End the idle threads."""

@@ -26,7 +26,7 @@ def copy_sampler(sampler: BaseSampler, seed: int) -> BaseSampler:
     """Return a sampler of the search's own."""
     own = copy.deepcopy(sampler)
     if isinstance(getattr(own, "_seed", None), int | np.integer):
-        # Quasi-random sequences, and grids, are drawn once for a study.
+        # Quasi-random sequences, and grids, are drawn once for a study. Only those samplers have the attribute.
         own._seed = seed  # type: ignore[attr-defined]
     return own
 

@@ -17,10 +17,10 @@ from sknets.training._plan import (
 )
 from sknets.training._row_sources import RowSource, SparseRows, StoredRows
 from sknets.training._schedules import SCHEDULES
-from sknets.training._side_by_side import train_stacks
+from sknets.training._side_by_side import gains_beside_others, train_stacks
 from sknets.training._solvers import GRADIENT_SOLVERS, SOLVERS, get_solver
 from sknets.training._stack import Trainee, split_into_stacks, train_stack
-from sknets.training._train import check_callbacks, make_net, train
+from sknets.training._train import check_callbacks, make_net, takes_one_thread, train
 from sknets.training._validation_split import split_off_validation
 from sknets.training._watch import BaseWatch
 
@@ -47,6 +47,7 @@ __all__ = [
     "TrainingPlan",
     "check_callbacks",
     "column",
+    "gains_beside_others",
     "get_solver",
     "gradual_unfreezing",
     "history_rows",
@@ -54,6 +55,7 @@ __all__ = [
     "make_net",
     "split_into_stacks",
     "split_off_validation",
+    "takes_one_thread",
     "train",
     "train_stack",
     "train_stacks",

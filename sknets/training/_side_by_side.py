@@ -53,6 +53,13 @@ class _Part(NamedTuple):
         )
 
 
+def gains_beside_others(trainee: Trainee, n_threads: int) -> bool:
+    """Whether a network may gain from others that are trained with it: in a stack, or each on a core of its own."""
+    if trainee.reason_alone is not None:
+        return False
+    return not trainee.is_too_large or (n_threads > 1 and _Part(0, [trainee]).may_share_cores())
+
+
 def train_stacks(
     stacks: Sequence[Sequence[Trainee]], begin: Callable[[int], None], end: Callable[[int, float], None]
 ) -> None:

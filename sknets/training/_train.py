@@ -10,7 +10,6 @@ from skorch.callbacks import Callback
 from sknets._threads import SMALL_STEP_FLOPS, single_threaded, single_threaded_blas
 from sknets.training._net import DEFAULT_BATCH_SIZE, ClassifierNet, InMemoryNet, RegressorNet, RowsDataset
 from sknets.training._plan import Recipe, TrainingPlan
-from sknets.training._row_sources import RowSource
 from sknets.training._watch import end_watches
 
 
@@ -46,13 +45,21 @@ def train_prepared(plan: TrainingPlan, net: InMemoryNet) -> InMemoryNet:
         with (
             torch.enable_grad(),
             single_threaded_blas(net.solver.method != "closed_form"),
-            single_threaded(_is_small_step(net, plan.train.inputs)),
+            single_threaded(takes_one_thread(plan, net)),
         ):
             net.partial_fit(RowsDataset(plan.train), epochs=n_epochs, validation=validation)
     finally:
         net.callbacks_ = users_callbacks
         end_watches(net)
     return net
+
+
+def takes_one_thread(plan: TrainingPlan, net: InMemoryNet) -> bool:
+    """Whether a step is so small that a second CPU thread gains nothing."""
+    if torch.device(net.device).type != "cpu":
+        return False
+    # Forward, and backward for weights and for inputs: a product and a sum each.
+    return 6 * net.work_for(plan.train.inputs).n_products * net.order.batch_size <= SMALL_STEP_FLOPS
 
 
 def check_callbacks(callbacks: Any) -> tuple[Any, ...]:
@@ -126,10 +133,3 @@ def _renew_callbacks(net: InMemoryNet) -> None:
     if net.history:
         net.callbacks = _copies(net.recipe.callbacks)
         net.initialize_callbacks()
-
-
-def _is_small_step(net: InMemoryNet, inputs: torch.Tensor | RowSource) -> bool:
-    if torch.device(net.device).type != "cpu":
-        return False
-    # Forward, and backward for weights and for inputs: a product and a sum each.
-    return 6 * net.work_for(inputs).n_products * net.order.batch_size <= SMALL_STEP_FLOPS

@@ -2,8 +2,8 @@ import threading
 
 import pytest
 
-from sknets.batching import _coordinator, batched_fits
-from sknets.batching._coordinator import coordinator, max_live
+from sknets.batching import batched_fits
+from sknets.batching._coordinator import coordinator
 from sknets.batching._workers import Worker
 from tests.batching._tasks import fit, run
 
@@ -12,8 +12,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 @pytest.fixture
 def three_live(monkeypatch):
-    monkeypatch.setattr(coordinator.schedule, "_max_live", lambda: 3)
-    monkeypatch.setattr(coordinator.schedule._bounds, "_max_live", lambda: 3)
+    monkeypatch.setattr(coordinator.schedule, "_max_live", 3)
+    monkeypatch.setattr(coordinator.schedule._bounds, "_max_live", 3)
 
 
 def test_more_tasks_than_may_live_are_trained_in_turns(data, engine, three_live):
@@ -48,14 +48,6 @@ def test_hundreds_of_tasks_share_the_threads_of_a_few(data, engine, three_live):
         run([lambda: names.add(threading.current_thread().name)] * 300)
 
     assert len(names) <= 3
-
-
-@pytest.mark.parametrize(("n_threads", "expected"), [(1, 256), (8, 256), (16, 128), (64, 32), (1000, 32)])
-def test_fewer_tasks_live_where_each_thread_has_many_of_its_own(n_threads, expected, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr(_coordinator.torch, "get_num_threads", lambda: n_threads)
-
-        assert max_live() == expected
 
 
 @pytest.mark.parametrize(("max_memory", "stacks"), [(1, [1] * 5), (200, [2, 2, 1]), (201, [3, 2]), (10**6, [5])])

@@ -24,7 +24,7 @@ class World:
         self.may_interrupt = self.random.random() < 0.3
         self.failure_rate = self.random.choice([0.0, 0.0, 0.1, 0.4])
         self.stubbornness = self.random.choice([0.0, 0.5])
-        self.schedule = Schedule(self, lambda: MAX_LIVE)
+        self.schedule = Schedule(self, MAX_LIVE)
         self.n_to_begin = self.random.randint(1, 4)
         self.running, self.orders, self.closed, self.left = [], {}, [], set()
         self.unstartable = self.random.random() < 0.1
@@ -99,8 +99,8 @@ class World:
         else:
             plan = SimpleNamespace(recipe=SimpleNamespace(device=torch.device("cpu")))
             is_alone = self.random.random() < 0.2 and task.call.session.n_running == 1
-            trainee = SimpleNamespace(plan=plan, n_bytes=1, reason_alone="odd" if is_alone else None)
-            self.schedule.park(task, WaitingFit(task, trainee))
+            trainee = SimpleNamespace(plan=plan, n_bytes=1)
+            self.schedule.park(task, WaitingFit(task, trainee, "odd" if is_alone else None))
 
     def train(self, order):
         n_over = len(order.fits)

@@ -195,13 +195,31 @@ def test_with_n_jobs_so_many_tasks_run_at_a_time(n_jobs):
 
 
 @few_epochs
-def test_torch_keeps_its_threads(data):
+@pytest.mark.parametrize(("n_jobs", "is_large", "expected"), [(None, False, 1), (None, True, 4), (2, True, 2)])
+def test_torch_has_one_thread_in_a_task_until_its_network_is_large(data, n_jobs, is_large, expected, monkeypatch):
+    monkeypatch.setattr("sknets.batching._task.takes_one_thread", lambda plan, net: not is_large)
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        with batched_fits():
+            tasks = [lambda: (torch.get_num_threads(), fit(data), torch.get_num_threads())] * 3
+            seen = run(tasks, n_jobs=n_jobs)
+        assert [(first, last) for first, _, last in seen] == [(1, expected)] * 3
+        assert torch.get_num_threads() == 4
+    finally:
+        torch.set_num_threads(before)
+
+
+@few_epochs
+def test_a_thread_that_has_others_is_not_used_again(data, monkeypatch):
+    monkeypatch.setattr("sknets.batching._task.takes_one_thread", lambda plan, net: False)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
         with batched_fits():
-            seen = run([lambda: (torch.get_num_threads(), fit(data), torch.get_num_threads())] * 3)
-        assert [(first, last) for first, _, last in seen] == [(2, 2)] * 3
-        assert torch.get_num_threads() == 2
+            own = run([lambda: (fit(data), threading.get_ident(), torch.get_num_threads())] * 3)
+            first = run([lambda: torch.get_num_threads()] * 3)
+        assert [n for *_, n in own] == [2] * 3
+        assert first == [1] * 3
     finally:
         torch.set_num_threads(before)

@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from sknets._image_layout import ImageLayout
-from sknets.nn import ACTIVATIONS, BatchNormalization, ConvNet, ImageNetwork
+from sknets.nn import ACTIVATIONS, ConvNet, ImageNetwork
 from sknets.training import LossSpec, ModuleSpec, Penalty, SolverSpec, make_net
 from sknets.training._dense_batches import Batch
-from sknets.training._dense_program import DenseProgram, weights_first
+from sknets.training._dense_program import DenseProgram
 from tests.training._fitting import make_recipe
+from tests.training._gradients import join_batch, reference_of
 
 N_OUTPUTS = 3
 
@@ -91,26 +92,7 @@ def make_batch(layout, n_rows, rng, is_weighted=False, dtype=np.uint8):
     shape = (len(n_rows), max(n_rows))
     inputs = torch.from_numpy(rng.integers(0, 256, (*shape, layout.n_values)).astype(dtype))
     targets = torch.from_numpy(rng.integers(0, N_OUTPUTS, shape))
-    is_padded = min(n_rows) != max(n_rows)
-    weights = torch.from_numpy(rng.uniform(0.3, 2, (*shape, 1))) if is_weighted else None
-    if is_padded:
-        weights = torch.ones(*shape, 1, dtype=torch.float64) if weights is None else weights
-        for k, n in enumerate(n_rows):
-            inputs[k, n:], targets[k, n:], weights[k, n:] = inputs[k, 0].clone(), targets[k, 0].clone(), 0
-    return Batch(inputs, targets, weights, n_rows, is_padded, 0)
-
-
-def reference_of(net, inputs, targets, weights):
-    """The mean loss with its penalty, and autograd's gradient of it; moves the module's running statistics."""
-    module, penalty, n = net.module_.train(), net.recipe.penalty, len(inputs)
-    for layer in module.modules():
-        if isinstance(layer, BatchNormalization):
-            layer.row_weights = weights
-    losses = net.criterion_.rows(module(inputs), targets)
-    loss = (losses if weights is None else losses * weights).sum() / n
-    matrices = [parameter for parameter in module.parameters() if parameter.ndim > 1]
-    loss = loss + sum(0.5 * penalty.l2 * m.square().sum() + penalty.l1 * m.abs().sum() for m in matrices) / n
-    return float(loss.detach()), torch.autograd.grad(loss, weights_first(module))
+    return join_batch(inputs, targets, n_rows, is_weighted, rng)
 
 
 def check(settings, layout, batch, penalty=0.0):
