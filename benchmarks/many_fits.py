@@ -1,7 +1,7 @@
 """Several fits of one estimator through scikit-learn's own tool, in the context or outside of it."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -31,18 +31,21 @@ def make_network(hidden: Sequence[int], batch_size: int, n_epochs: int) -> sknet
 def fit_outside(estimator: Any, n_fits: int, X: np.ndarray, y: np.ndarray, n_jobs: int | None = None) -> None:
     """Fit and score ``n_fits`` copies on random rows."""
     splits = ShuffleSplit(n_fits, train_size=TRAIN_SHARE, random_state=0)
-    # One thread a worker, as joblib has it for two workers on two cores; here OMP_NUM_THREADS would give each two.
-    workers = nullcontext() if n_jobs is None else parallel_config(backend="loky", inner_max_num_threads=1)
-    with workers:
+    with one_thread_a_worker(n_jobs):
         cross_validate(estimator, X, y, cv=splits, n_jobs=n_jobs, error_score="raise")
 
 
 def fit_inside(estimator: Any, n_fits: int, X: np.ndarray, y: np.ndarray, n_jobs: int | None = None) -> BatchingReport:
     """Do the same under ``batched_fits``; return its report."""
     splits = ShuffleSplit(n_fits, train_size=TRAIN_SHARE, random_state=0)
-    with sknets.batched_fits() as report:
+    with one_thread_a_worker(n_jobs), sknets.batched_fits() as report:
         cross_validate(estimator, X, y, cv=splits, n_jobs=n_jobs, error_score="raise")
     return report
+
+
+def one_thread_a_worker(n_jobs: int | None) -> AbstractContextManager[Any]:
+    """Configure joblib as it is by itself for two workers on two cores; here OMP_NUM_THREADS would give each two."""
+    return nullcontext() if n_jobs is None else parallel_config(backend="loky", inner_max_num_threads=1)
 
 
 def describe(report: BatchingReport) -> str:

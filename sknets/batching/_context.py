@@ -5,6 +5,7 @@ from numbers import Integral
 from types import TracebackType
 
 from joblib import parallel_config
+from joblib.parallel import ParallelBackendBase
 
 from sknets.batching._joblib_backend import BatchedFitsBackend
 from sknets.batching._open_reports import opened
@@ -89,7 +90,7 @@ class batched_fits:
         with ExitStack() as exits:
             exits.callback(report._close)
             exits.enter_context(opened(report))
-            exits.enter_context(parallel_config(backend=BatchedFitsBackend(self._limit())))
+            exits.enter_context(parallel_config(backend=self._make_backend()))
             self._exits = exits.pop_all()
         return report
 
@@ -101,8 +102,12 @@ class batched_fits:
         exits, self._exits = self._exits, None
         exits.close()
 
-    def _limit(self) -> int | None:
-        if self.max_memory is not None:
-            return int(self.max_memory)
+    def _make_backend(self) -> BatchedFitsBackend:
         with parallel_config() as config:
-            return getattr(config["backend"], "max_memory", None)
+            around = config["backend"]
+        # Without a choice of the user's there is a mark in its place.
+        outer = around if isinstance(around, ParallelBackendBase) else None
+        limit = None if self.max_memory is None else int(self.max_memory)
+        if isinstance(outer, BatchedFitsBackend):
+            return BatchedFitsBackend(limit or outer.max_memory, outer.outer)
+        return BatchedFitsBackend(limit, outer)

@@ -39,6 +39,8 @@ class BatchedFitsBackend(ParallelBackendBase):
     ----------
     max_memory : int, default=None
         Bytes that waiting networks may take; None for a share of what is free.
+    outer : ParallelBackendBase, default=None
+        What runs calls that hold no network, if the user has chosen a backend; None for joblib's default.
     nesting_level : int, default=None
         joblib's own.
     """
@@ -49,9 +51,16 @@ class BatchedFitsBackend(ParallelBackendBase):
     # A network may wait for others for as long as it takes.
     supports_timeout = False
 
-    def __init__(self, max_memory: int | None = None, nesting_level: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        max_memory: int | None = None,
+        outer: ParallelBackendBase | None = None,
+        nesting_level: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(nesting_level=nesting_level, **kwargs)
         self.max_memory = max_memory
+        self.outer = outer
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         """Return how many tasks run at a time; to tools that divide fits by it, as many as there are."""
@@ -68,15 +77,15 @@ class BatchedFitsBackend(ParallelBackendBase):
             # A callback of a network in training: the thread that would have to train its fits is this one.
             raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
         if here.has_no_network:
-            raise FallbackToBackend(own_backend(count_jobs(n_jobs), kwargs, self.nesting_level))
-        raise FallbackToBackend(OneCallBackend(self.max_memory, self.nesting_level))
+            raise FallbackToBackend(own_backend(count_jobs(n_jobs), kwargs, self.outer, self.nesting_level))
+        raise FallbackToBackend(OneCallBackend(self.max_memory, self.outer, self.nesting_level))
 
 
 class OneCallBackend(BatchedFitsBackend):
     """The backend of one ``Parallel``, which makes one call at a time."""
 
-    def __init__(self, max_memory: int | None, nesting_level: int | None) -> None:
-        super().__init__(max_memory, nesting_level)
+    def __init__(self, max_memory: int | None, outer: ParallelBackendBase | None, nesting_level: int | None) -> None:
+        super().__init__(max_memory, outer, nesting_level)
         self._n_running = 1
         self._hints: dict[str, Any] = {}
         self._tasks: list[Task] = []
@@ -124,7 +133,7 @@ class OneCallBackend(BatchedFitsBackend):
 
     def get_nested_backend(self) -> tuple[ParallelBackendBase, None]:
         """Return the backend for calls within the tasks."""
-        return BatchedFitsBackend(self.max_memory, nesting_level=(self.nesting_level or 0) + 1), None
+        return BatchedFitsBackend(self.max_memory, self.outer, nesting_level=(self.nesting_level or 0) + 1), None
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
         """Drop what has not begun."""
@@ -146,7 +155,8 @@ class OneCallBackend(BatchedFitsBackend):
             task.take_result(result)
         while self._tasks and held < Holds.NETWORKS and not runs_one_by_one:
             tasks, self._tasks = self._tasks, []
-            results = run_elsewhere([task.function for task in tasks], self._n_running, self._hints)
+            functions = [task.function for task in tasks]
+            results = run_elsewhere(functions, self._n_running, own_backend(self._n_running, self._hints, self.outer))
             for report in open_reports():
                 report._add_elsewhere(len(tasks))
             for task, result in zip(tasks, results, strict=True):

@@ -38,19 +38,24 @@ def look_into(things: Iterable[Any]) -> Holds:
     return _of_all(things)
 
 
-def own_backend(n_jobs: int, hints: Mapping[str, Any], nesting_level: int | None = None) -> ParallelBackendBase:
-    """Return the backend that joblib would take by itself."""
+def own_backend(
+    n_jobs: int, hints: Mapping[str, Any], outer: ParallelBackendBase | None, nesting_level: int | None = None
+) -> ParallelBackendBase:
+    """Return the backend that joblib would take without the context, be it the user's or joblib's choice."""
     if n_jobs == 1:
         return SequentialBackend(nesting_level=nesting_level)
+    if outer is not None:
+        has_what_it_needs = hints.get("require") != "sharedmem" or outer.supports_sharedmem
+        return outer if has_what_it_needs else ThreadingBackend(nesting_level=nesting_level)
     wants_threads = hints.get("prefer") == "threads" or hints.get("require") == "sharedmem"
     return (ThreadingBackend if wants_threads else LokyBackend)(nesting_level=nesting_level)
 
 
-def run_elsewhere(functions: Sequence[Any], n_jobs: int, hints: Mapping[str, Any]) -> list[Any]:
-    """Run tasks in worker processes, or in threads if their tool wants them; return their results."""
+def run_elsewhere(functions: Sequence[Any], n_jobs: int, backend: ParallelBackendBase) -> list[Any]:
+    """Run tasks by another backend and return their results."""
     # Without joblib's wrapping, which would have the workers load this package.
     calls = [call for function in functions for call in function.items]
-    results = iter(Parallel(n_jobs=n_jobs, backend=own_backend(n_jobs, hints))(_delay(*call) for call in calls))
+    results = iter(Parallel(n_jobs=n_jobs, backend=backend)(_delay(*call) for call in calls))
     return [list(islice(results, len(function.items))) for function in functions]
 
 

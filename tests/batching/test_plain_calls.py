@@ -3,7 +3,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, VotingClassifier
@@ -44,11 +44,11 @@ def no_session(monkeypatch):
 
 @pytest.fixture
 def elsewhere(monkeypatch):
-    """Numbers of tasks and of jobs that were sent to worker processes; they run here."""
+    """Numbers of tasks and of jobs that were sent elsewhere, and where to; they run here."""
     sent = []
 
-    def run_elsewhere(functions, n_jobs, hints):
-        sent.append((len(functions), n_jobs))
+    def run_elsewhere(functions, n_jobs, backend):
+        sent.append((len(functions), n_jobs, type(backend).__name__))
         return [function() for function in functions]
 
     monkeypatch.setattr(_joblib_backend, "run_elsewhere", run_elsewhere)
@@ -99,18 +99,25 @@ def test_jobs_without_a_network_go_to_worker_processes(data, elsewhere):
     with batched_fits() as report:
         search = grid.fit(*data)
 
-    assert elsewhere == [(9, 2)]
+    assert elsewhere == [(9, 2, "LokyBackend")]
     assert report.n_tasks_elsewhere == 9
     assert "9 tasks in worker processes: no network that could share a stack" in str(report)
     outside = grid.set_params(n_jobs=None).fit(*data)
     np.testing.assert_array_equal(search.cv_results_["mean_test_score"], outside.cv_results_["mean_test_score"])
 
 
+def test_the_backend_that_the_user_has_chosen_is_taken(data, elsewhere):
+    with parallel_config(backend="threading", n_jobs=3), batched_fits(), batched_fits():
+        cross_validate(DecisionTreeClassifier(random_state=0), *data, cv=4)
+
+    assert elsewhere == [(4, 3, "ThreadingBackend")]
+
+
 def test_jobs_of_solvers_that_share_no_stack_go_to_worker_processes(data, elsewhere):
     with batched_fits():
         GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=3, n_jobs=2).fit(*data)
 
-    assert elsewhere == [(6, 2)]
+    assert elsewhere == [(6, 2, "LokyBackend")]
 
 
 def test_a_grid_that_sets_the_solver_stays(data, elsewhere):
