@@ -16,7 +16,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from sknets import MLPClassifier, batched_fits
-from sknets.exceptions import DivergenceWarning
 
 PICTURE = Path("plot_normalization.png")
 SEEDS = range(5)
@@ -24,9 +23,8 @@ RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 STYLES = {"none": ("0.5", "o"), "batch": ("#0072B2", "s"), "layer": ("#D55E00", "^"), "group": ("#009E73", "v")}
 LEARNT = 0.9  # the accuracy on validation rows from which on a network counts as having learnt
 
-# All networks are compared after the same epochs, and at the largest rates some are bound to fail.
+# All networks are compared after the same epochs, and at the largest rates some are bound to diverge.
 warnings.simplefilter("ignore", ConvergenceWarning)
-warnings.simplefilter("ignore", DivergenceWarning)
 images, digits = load_digits(return_X_y=True)
 
 # %% One network

@@ -19,7 +19,6 @@ from sklearn.model_selection import train_test_split
 
 from sknets import LinearRegression, MLPClassifier, batched_fits
 from sknets.datasets import load_thermometer
-from sknets.exceptions import DivergenceWarning
 
 PICTURE = Path("plot_optimizers.png")
 SEEDS = range(5)
@@ -33,9 +32,8 @@ OPTIMIZERS = {
     "RMSprop": ({"solver": "rmsprop"}, "#009E73"),
     "AdaDelta": ({"solver": "adadelta"}, "#CC79A7"),
 }
-# All networks are compared after the same epochs, and at the largest rates some are bound to fail.
+# All networks are compared after the same epochs, and at the largest rates some are bound to diverge.
 warnings.simplefilter("ignore", ConvergenceWarning)
-warnings.simplefilter("ignore", DivergenceWarning)
 
 # %% One surface: the mean squared error by slope and intercept
 # Readings that are not centred make the valley: what a larger slope adds, a smaller intercept can take away.
