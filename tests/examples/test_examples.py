@@ -2,19 +2,15 @@
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
-import matplotlib.image
 import nbclient
 import nbformat
 import pytest
 import torch
 
 from sknets._torchvision import import_torchvision
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
+from tests.examples._running import EXAMPLES, check, run
 
 #: What each example's output ends with, among other things: its table or its closing sentence.
 EXPECTED_WORDS = {
@@ -40,20 +36,16 @@ NEEDED = {
     "plot_flowers_by_transfer.py": "photos/flowers5",
 }
 
-
-def run(name, folder, *arguments, has_data=False):
-    environment = {**os.environ, "MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
-    if not has_data:
-        environment.pop("SKNETS_DATA", None)  # the demo takes scikit-learn's digits then
-    return subprocess.run(
-        [sys.executable, str(EXAMPLES / name), *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=900,
-        check=False,
-    )
+#: Run by test_lessons.py, which asks whether what they show is true.
+LESSONS = {
+    "plot_penalties.py",
+    "plot_dropout.py",
+    "plot_normalization.py",
+    "plot_bagging.py",
+    "plot_residual_links.py",
+    "plot_optimizers.py",
+    "plot_two_tasks.py",
+}
 
 
 def save_random_resnet18(path):
@@ -62,7 +54,7 @@ def save_random_resnet18(path):
 
 
 def test_every_example_is_run():
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {*EXPECTED_WORDS, *WORDS_WITH_DATA}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {*EXPECTED_WORDS, *WORDS_WITH_DATA, *LESSONS}
 
 
 @pytest.mark.parametrize(
@@ -112,14 +104,3 @@ def test_the_notebook_runs_from_table_to_test_score(tmp_path):
     assert "Warning" not in text.replace("TqdmWarning", "")
     assert float(re.search(r"test (0\.\d+)", text).group(1)) > 0.92
     assert any("image/png" in output.get("data", {}) for output in outputs)
-
-
-def check(result, words, folder):
-    assert result.returncode == 0, result.stderr
-    assert "Warning" not in result.stderr
-    assert [word for word in words if word not in result.stdout] == []
-    (picture,) = folder.iterdir()
-    assert str(picture) in result.stdout
-    pixels = matplotlib.image.imread(picture)
-    assert pixels.shape[0] > 300
-    assert pixels[..., :3].std() > 0.05
