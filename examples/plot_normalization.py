@@ -34,7 +34,7 @@ def learn(seed, name, rate):
     X_train, X_val, y_train, y_val = train_test_split(
         images / 16, digits, train_size=500, stratify=digits, random_state=seed
     )
-    # "group" makes eight groups of these 64 units. Of 32 units it makes groups of four, and those learn badly.
+    # "group" makes four groups of these 64 units.
     network = MLPClassifier(
         (64,) * 5, normalization=None if name == "none" else name, solver="sgd", momentum=0, batch_size=50, alpha=0,
         learning_rate_init=rate, max_iter=20, tol=0, n_iter_no_change=20, random_state=seed,

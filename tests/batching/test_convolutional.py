@@ -17,7 +17,7 @@ VARIANTS = {
     "default": {},
     "bytes": {},
     "layer normalization": {"normalization": "layer", "pool": "avg"},
-    "group normalization": {"normalization": "group", "pool": "lp", "channels": (8,)},
+    "group normalization": {"normalization": "group", "pool": "lp", "channels": (32,)},
     "no normalization": {"normalization": None, "activation": "tanh", "stride": 2, "pool": None},
     "dropout": {"dropout": (0.2, 0.3, 0.4)},
     "residual": {"channels": (3, 3), "residual": True, "kernel_size": (3, 2)},

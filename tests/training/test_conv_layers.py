@@ -33,7 +33,7 @@ CASES = {
     "default": {},
     **{f"pool={pool}": {"pool": pool} for pool in ("avg", "lp", None)},
     **{f"normalization={name}": {"normalization": name} for name in (None, "layer", "group")},
-    "wide groups": {"normalization": "group", "channels": (8, 16)},
+    "wide groups": {"normalization": "group", "channels": (8, 32)},
     "even kernels": {"kernel_size": (2, (4, 3))},
     "even kernel behind nothing": {"kernel_size": (2, 3), "normalization": None, "pool": None},
     "strides": {"stride": (2, (1, 2)), "kernel_size": (5, 3)},

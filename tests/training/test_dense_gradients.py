@@ -15,6 +15,8 @@ from tests.training._fitting import make_recipe
 from tests.training._gradients import join_batch, reference_of
 
 N_INPUTS, N_OUTPUTS, HIDDEN = 5, 3, (8, 8, 6)
+# Two groups, and one.
+HIDDEN_IN_GROUPS = (32, 32, 6)
 
 # Of those tried, the first with which the cases hold every pair.
 SEED = 2
@@ -66,7 +68,7 @@ def make_nets(case):
     for network in range(k):
         arguments = {
             "n_inputs": N_INPUTS,
-            "hidden_sizes": HIDDEN,
+            "hidden_sizes": HIDDEN_IN_GROUPS if case["normalization"] == "group" else HIDDEN,
             "n_outputs": N_OUTPUTS,
             "activation": case["activation"],
             "normalization": case["normalization"],

@@ -27,7 +27,7 @@ VARIANTS = {
     "batch normalization": {"normalization": "batch"},
     "a single last row": {"normalization": "batch", "batch_size": 59},
     "layer normalization": {"normalization": "layer"},
-    "group normalization": {"normalization": "group", "hidden_layer_sizes": (8,)},
+    "group normalization": {"normalization": "group", "hidden_layer_sizes": (32,)},
     "residual": {"hidden_layer_sizes": (6, 6), "residual": True, "dropout": 0.2, "normalization": "batch"},
 }
 
