@@ -19,6 +19,16 @@ def draw_frames(ax, corners, width, height, style):
     return ax.add_collection(PatchCollection(frames, **style), autolim=False)
 
 
+def draw_scale(ax, limit, cmap):
+    """Draw the scale of weights beside the axes, as far below zero as above, and return its norm."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    norm = Normalize(-limit, limit)
+    ax.figure.colorbar(ScalarMappable(norm, cmap), ax=ax, label="weight", shrink=0.8)
+    return norm
+
+
 def show_whole_numbers(axis):
     """Put ticks at whole numbers only, at least one."""
     axis.get_major_locator().set_params(integer=True, min_n_ticks=1)

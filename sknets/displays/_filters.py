@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sknets.displays._axes import draw_frames, prepare_axes
+from sknets.displays._axes import draw_frames, draw_scale, prepare_axes
 from sknets.displays._layer_names import choose_layer, shorten
 from sknets.displays._mosaic import as_colours, choose_columns, lay_tiles, symmetric_limit
 from sknets.displays._style import FRAME
@@ -118,12 +118,11 @@ class FilterDisplay:
         mosaic, corners, size = lay_tiles(tiles, n_columns)
         self.ax_ = prepare_axes(ax, _figure_size(mosaic))
         self.figure_ = self.ax_.figure
-        scale = {} if n_own == 3 else {"cmap": cmap, "vmin": -limit, "vmax": limit}
+        scale = {} if n_own == 3 else {"cmap": cmap, "norm": draw_scale(self.ax_, limit, cmap)}
         self.image_ = self.ax_.imshow(mosaic, **{**scale, "interpolation": "nearest", **image_kw})
-        draw_frames(self.ax_, corners, *size, FRAME)
+        if n_own in WHOLE:
+            draw_frames(self.ax_, corners, *size, FRAME)
         self._label_axes(len(shown), n_columns)
-        if n_own != 3:
-            self.figure_.colorbar(self.image_, ax=self.ax_, label="weight", shrink=0.8)
         return self
 
     def _label_axes(self, n_shown, n_columns):

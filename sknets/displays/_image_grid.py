@@ -5,13 +5,13 @@ from sklearn.utils import check_consistent_length, check_random_state
 
 from sknets._arrays import as_array_like
 from sknets.displays._axes import draw_frames, prepare_axes
-from sknets.displays._picture_grid import arrange, say
+from sknets.displays._picture_grid import arrange
 from sknets.displays._pictures import count_rows, take_pictures
 from sknets.displays._style import FRAME, MISTAKE_FRAME
 from sknets.inspection import confident_mistakes, most_probable
 
 # In a row of a figure of our own.
-MOST_COLUMNS = 6
+MOST_COLUMNS = 5
 
 
 class ImageGridDisplay:
@@ -71,7 +71,7 @@ class ImageGridDisplay:
         self.confidence = confidence
 
     @classmethod
-    def from_images(cls, X, y=None, *, n_images=12, image_shape=None, random_state=None):
+    def from_images(cls, X, y=None, *, n_images=10, image_shape=None, random_state=None):
         """Take pictures; ``plot`` draws them.
 
         Parameters
@@ -80,7 +80,7 @@ class ImageGridDisplay:
             In any layout that :class:`~sknets.CNNClassifier` takes.
         y : array-like of shape (n_samples,), default=None
             Their labels.
-        n_images : int, default=12
+        n_images : int, default=10
             At most so many are taken.
         image_shape : (n_channels, height, width), (height, width) or None, default=None
             What flat rows are pictures of; None infers squares, as an estimator does.
@@ -96,7 +96,7 @@ class ImageGridDisplay:
         return cls(take_pictures(X, places, image_shape), places=places, y_true=labels)
 
     @classmethod
-    def from_predictions(cls, X, y_true, y_pred, *, classes=None, n_images=12, image_shape=None, random_state=None):
+    def from_predictions(cls, X, y_true, y_pred, *, classes=None, n_images=10, image_shape=None, random_state=None):
         """Take pictures with what was predicted for them; ``plot`` draws them.
 
         Parameters
@@ -109,7 +109,7 @@ class ImageGridDisplay:
         classes : array-like of shape (n_classes,), default=None
             What the columns of probabilities stand for, the estimator's ``classes_``; None for the sorted labels of
             ``y_true``.
-        n_images : int, default=12
+        n_images : int, default=10
         image_shape : tuple of int or None, default=None
         random_state : int, RandomState instance or None, default=None
             Draws the pictures; None takes the first.
@@ -127,7 +127,7 @@ class ImageGridDisplay:
         return cls._with_predictions(X, y_true, y_pred, places, classes, image_shape)
 
     @classmethod
-    def most_confident_mistakes(cls, X, y_true, probabilities, *, classes=None, n_images=12, image_shape=None):
+    def most_confident_mistakes(cls, X, y_true, probabilities, *, classes=None, n_images=10, image_shape=None):
         """Take the pictures that a classifier is most confidently wrong about; ``plot`` draws them.
 
         Parameters
@@ -137,7 +137,7 @@ class ImageGridDisplay:
         probabilities : array-like of shape (n_samples, n_classes)
             As ``predict_proba`` gives them.
         classes : array-like of shape (n_classes,), default=None
-        n_images : int, default=12
+        n_images : int, default=10
             At most so many; fewer where there are not so many mistakes.
         image_shape : tuple of int or None, default=None
 
@@ -179,7 +179,7 @@ class ImageGridDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
         n_columns : int or None, default=None
-            Pictures in a row; None for at most six, or, in given axes, for as many as make them largest.
+            Pictures in a row; None for at most five, or, in given axes, for as many as make them largest.
         cmap : str or matplotlib Colormap, default="gray"
             For grey pictures, all on one scale.
         **image_kw
@@ -231,22 +231,26 @@ class ImageGridDisplay:
         return self.is_mistake if self.y_true is None else self.is_mistake | _is_number(self.y_pred)
 
     def _write_captions(self, grid):
-        for i, lines in enumerate(self._captions(grid.n_letters)):
+        for i, lines in enumerate(self._captions(grid)):
             left, right, bottom, _ = grid.extent(i)
             place = (left + right) / 2, bottom + 0.04
-            self.text_.append(self.ax_.text(*place, "\n".join(lines), ha="center", va="top", fontsize=grid.font_size))
+            self.text_.append(
+                self.ax_.text(
+                    *place, "\n".join(lines), parse_math=False, ha="center", va="top", fontsize=grid.font_size
+                )
+            )
 
-    def _captions(self, n_letters):
+    def _captions(self, grid):
         """Return lines of text for each picture."""
         captions = [[] for _ in self.images]
         for i, lines in enumerate(captions):
             if self.y_pred is not None:
                 sure = "" if self.confidence is None else f" ({self.confidence[i]:.0%})"
-                lines.append(say(self.y_pred[i], n_letters, sure))
+                lines.append(grid.say(self.y_pred[i], behind=sure))
             if self.y_true is not None and self.y_pred is None:
-                lines.append(say(self.y_true[i], n_letters))
+                lines.append(grid.say(self.y_true[i]))
             elif self._says_truth()[i]:
-                lines.append("true: " + say(self.y_true[i], n_letters - 6))
+                lines.append(grid.say(self.y_true[i], before="true: "))
         return captions
 
 

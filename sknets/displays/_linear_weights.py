@@ -5,9 +5,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sknets._image_layout import resolve_layout
-from sknets.displays._axes import draw_frames, prepare_axes
+from sknets.displays._axes import draw_frames, draw_scale, prepare_axes
 from sknets.displays._mosaic import as_colours, symmetric_limit
-from sknets.displays._picture_grid import arrange, say
+from sknets.displays._picture_grid import arrange
 from sknets.displays._pictures import as_pictures
 from sknets.displays._style import DIVERGING_MAP, FRAME
 
@@ -123,12 +123,13 @@ class LinearWeightsDisplay:
         self.ax_ = prepare_axes(ax, (width + SCALE_INCHES, height))
         self.figure_ = self.ax_.figure
         self.ax_.set_axis_off()
+        scale = {}
+        if is_grey:
+            # First, since it takes room from the pictures.
+            scale = {"cmap": cmap, "norm": draw_scale(self.ax_, limit, cmap)}
         grid.fit(self.ax_)
-        scale = {"cmap": cmap, "vmin": -limit, "vmax": limit} if is_grey else {}
         pictures = weights if is_grey else as_colours(weights.transpose(0, 3, 1, 2), limit)
         self._draw_pictures(grid, pictures, {**scale, **image_kw})
-        if is_grey:
-            self.figure_.colorbar(self.image_[0], ax=self.ax_, label="weight", shrink=0.8)
         return self
 
     def _draw_pictures(self, grid, pictures, image_kw):
@@ -137,8 +138,8 @@ class LinearWeightsDisplay:
         for i, picture in enumerate(pictures):
             left, right, bottom, top = grid.extent(i)
             self.image_.append(self.ax_.imshow(picture, extent=(left, right, bottom, top), **image_kw))
-            name, place = say(self.names[i], grid.n_letters), ((left + right) / 2, bottom + 0.04)
-            self.ax_.text(*place, name, ha="center", va="top", fontsize=grid.font_size)
+            name, place = grid.say(self.names[i]), ((left + right) / 2, bottom + 0.04)
+            self.ax_.text(*place, name, parse_math=False, ha="center", va="top", fontsize=grid.font_size)
             draw_frames(self.ax_, [(left, top)], 1, grid.height, FRAME)
         # Each picture has set them for itself.
         self.ax_.set(**limits)

@@ -9,12 +9,14 @@ LEAST_SIDE = 10
 
 
 def choose_columns(n, most=8):
-    """Return the number of columns for ``n`` pictures: a little wider than high."""
-    return min(most, max(1, math.ceil(math.sqrt(1.5 * n))))
+    """Return the number of columns for ``n`` pictures: a full last row if possible, and not higher than wide."""
+    square = math.sqrt(n)
+    choices = range(math.ceil(square), min(most, math.ceil(2 * square)) + 1)
+    return min(choices, key=lambda columns: (-n % columns, abs(columns - 1.3 * square)), default=min(n, most))
 
 
 def lay_tiles(tiles, n_columns):
-    """Return pictures side by side in rows, with gaps of about a tenth of a picture between them.
+    """Return pictures side by side in rows, with gaps of about a sixth of a picture between them.
 
     Parameters
     ----------
@@ -34,7 +36,7 @@ def lay_tiles(tiles, n_columns):
     factor = math.ceil(LEAST_SIDE / max(tiles.shape[1:3]))
     tiles = tiles.repeat(factor, axis=1).repeat(factor, axis=2)
     n, height, width = tiles.shape[:3]
-    gap = max(1, round(max(height, width) / 10))
+    gap = max(1, round(max(height, width) / 6))
     n_rows = math.ceil(n / n_columns)
     shape = n_rows * (height + gap) - gap, n_columns * (width + gap) - gap
     is_colour = tiles.ndim == 4

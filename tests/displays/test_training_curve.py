@@ -171,7 +171,10 @@ def test_plot_draws_every_curve_and_marks_the_best_epoch(stopped, figures):
 
     assert display.plot() is display
 
-    names = ["training loss", "validation loss", "validation accuracy", f"best epoch: {display.best_epoch}"]
+    names = [
+        *("training loss", "validation loss", "validation accuracy"),
+        *(f"best epoch: {display.best_epoch}", f"stopped early: {stopped.n_iter_}"),
+    ]
     assert [line.get_label() for line in display.line_] == names
     assert [text.get_text() for text in display.score_ax_.get_legend().get_texts()] == names
     np.testing.assert_array_equal(display.line_[0].get_ydata(), display.train_loss)
