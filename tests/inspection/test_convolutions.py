@@ -69,7 +69,7 @@ def test_what_has_no_convolutions_is_refused(look, estimator, kind, words, pictu
 def test_a_network_for_pictures_without_a_convolution_is_refused(look, pictures):
     perceptron = CNNClassifier(channels=(), random_state=0).initialize(*pictures)
 
-    with pytest.raises(ValueError, match="must have a convolution.*CNNClassifier"):
+    with pytest.raises(ValueError, match=r"must have a convolution.*CNNClassifier"):
         look(perceptron)
 
 

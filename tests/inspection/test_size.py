@@ -43,7 +43,7 @@ def test_in_a_pipeline_the_rows_are_transformed_first(table):
 
 
 def test_what_is_no_network_is_refused(table):
-    with pytest.raises(TypeError, match="must be an estimator of sknets.*LogisticRegression"):
+    with pytest.raises(TypeError, match=r"must be an estimator of sknets.*LogisticRegression"):
         count_parameters(OtherLogisticRegression(), *table)
 
 
