@@ -134,6 +134,9 @@ class LayerStatisticsDisplay:
         numbers = np.arange(1, len(self.layers) + 1)
         for style, epoch in zip(STYLES, chosen, strict=False):
             values = self.statistics[statistic][np.flatnonzero(self.epochs == epoch)[0]]
+            if statistic not in SHARES:
+                # Zero has no place on a logarithmic scale: a gap, not a line to the edge.
+                values = np.where(values > 0, values, np.nan)
             label = "at the start" if epoch == 0 else f"after epoch {epoch}"
             self.line_ += self.ax_.plot(numbers, values, **{"label": label, "markersize": 5, **style, **line_kw})
         self._label_axes(statistic)

@@ -51,7 +51,8 @@ def _describe(block: Block, gradient: torch.Tensor | None) -> dict[str, Any]:
         "gradient": slope,
         "weight": size,
         "gradient_ratio": slope / size if size else math.nan,
-        "spread": float(block.output.float().std(dim=0, unbiased=False).mean()),
+        # In double precision, or rounding would make a spread of what hardly differs; not every accelerator has it.
+        "spread": float(block.output.cpu().double().std(dim=0, unbiased=False).mean()),
         "saturated": saturated,
         "dead": dead,
     }
