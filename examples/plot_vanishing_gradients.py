@@ -1,7 +1,7 @@
 """See why deep networks of logistic units hardly learn, and what lets deep networks learn all the same.
 
-Three networks of twelve hidden layers learn handwritten digits: one of logistic units, as in the first textbooks, one of
-rectified units (ReLU), and one of rectified units whose layers add to what they are given (residual). Beside the
+Three networks of twelve hidden layers learn handwritten digits: one of logistic units, as in the first textbooks, one
+of rectified units (ReLU), and one of rectified units whose layers add to what they are given (residual). Beside the
 training a recorder looks at the gradients of every layer. Writes plot_vanishing_gradients.png into the current folder.
 """
 

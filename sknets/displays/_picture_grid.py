@@ -86,12 +86,12 @@ class PictureGrid:
 
 
 def arrange(ax, n, height, n_lines, n_columns, most_columns):
-    """Return the grid for ``n`` pictures: in a figure of our own, or in given axes as large as they can be."""
+    """Return the grid for ``n`` pictures: for a figure of our own, or the largest in given axes with few gaps."""
     if n_columns or ax is None:
         return PictureGrid(n, n_columns or max(1, min(most_columns, n)), height, n_lines)
     grids = [PictureGrid(n, columns, height, n_lines) for columns in range(1, max(1, n) + 1)]
     size = _size_in_points(ax)
-    return max(grids, key=lambda grid: grid._measure(*size))
+    return max(grids, key=lambda grid: grid._measure(*size) * n / (grid.n_rows * grid.n_columns))
 
 
 def _size_in_points(ax):

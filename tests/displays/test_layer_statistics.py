@@ -53,9 +53,11 @@ def test_plot_draws_the_start_the_end_and_two_epochs_between(network, figures):
 def test_zero_is_a_gap_on_a_logarithmic_scale(figures):
     values = np.array([[0.0, 1e-3, 1.0]])
 
-    (line,) = LayerStatisticsDisplay(epochs=np.array([0]), layers=["a", "b", "c"], statistics={"spread": values}).plot(
-        statistic="spread"
-    ).line_
+    (line,) = (
+        LayerStatisticsDisplay(epochs=np.array([0]), layers=["a", "b", "c"], statistics={"spread": values})
+        .plot(statistic="spread")
+        .line_
+    )
 
     np.testing.assert_array_equal(line.get_ydata(), [np.nan, 1e-3, 1.0])
 
