@@ -189,20 +189,24 @@ class ImageGridDisplay:
         -------
         self : ImageGridDisplay
         """
-        grid = arrange(ax, len(self.images), self._aspect(), self._n_lines(), n_columns, MOST_COLUMNS)
+        if not len(self.images):
+            return self._say_there_are_none(ax)
+        aspect = self.images.shape[1] / self.images.shape[2]
+        grid = arrange(ax, len(self.images), aspect, self._n_lines(), n_columns, MOST_COLUMNS)
         self.ax_ = prepare_axes(ax, grid.figure_size)
-        self.figure_, self.image_, self.text_ = self.ax_.figure, [], []
+        self.figure_ = self.ax_.figure
         self.ax_.set_axis_off()
-        if len(self.images):
-            grid.fit(self.ax_)
-            self._draw_pictures(grid, {**self._scale(cmap), **image_kw})
-            self._write_captions(grid)
-        else:
-            self.text_.append(self.ax_.text(0.5, 0.5, "no pictures", ha="center", transform=self.ax_.transAxes))
+        grid.fit(self.ax_)
+        self._draw_pictures(grid, {**self._scale(cmap), **image_kw})
+        self._write_captions(grid)
         return self
 
-    def _aspect(self):
-        return self.images.shape[1] / self.images.shape[2] if len(self.images) else 1.0
+    def _say_there_are_none(self, ax):
+        self.ax_ = prepare_axes(ax, (4, 1))
+        self.figure_, self.image_ = self.ax_.figure, []
+        self.ax_.set_axis_off()
+        self.text_ = [self.ax_.text(0.5, 0.5, "no pictures", ha="center", transform=self.ax_.transAxes)]
+        return self
 
     def _scale(self, cmap):
         is_grey = self.images.ndim == 3
@@ -231,6 +235,7 @@ class ImageGridDisplay:
         return self.is_mistake if self.y_true is None else self.is_mistake | _is_number(self.y_pred)
 
     def _write_captions(self, grid):
+        self.text_ = []
         for i, lines in enumerate(self._captions(grid)):
             left, right, bottom, _ = grid.extent(i)
             place = (left + right) / 2, bottom + 0.04
@@ -269,4 +274,5 @@ def _labels(X, y):
 
 def _is_number(y):
     """Whether these are the numbers of a regression, not labels."""
+    y = np.asarray(y)
     return y.dtype.kind == "f" and not np.array_equal(y, np.round(y))

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 # Between two pictures, in parts of their width.
 GAP = 0.12
 
@@ -73,7 +75,7 @@ class PictureGrid:
 
     def say(self, label, before="", behind=""):
         """Return a label that fits below a picture, with something before and behind it that is never cut."""
-        label = f"{label:.3g}" if isinstance(label, float) else str(label)
+        label = f"{label:.3g}" if isinstance(label, float | np.floating) else str(label)
         text = f"{before}{label}{behind}"
         while len(label) > 1 and _width_in_points(text, self.font_size) > self._text_width:
             label = label[:-1]

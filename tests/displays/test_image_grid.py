@@ -171,10 +171,12 @@ def test_a_mistake_is_said_in_words_and_framed(pictures, probabilities, figures)
     assert wrong.get_linestyle() != right.get_linestyle()
 
 
-def test_numbers_stand_beside_the_true_ones(pictures, figures):
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_numbers_stand_beside_the_true_ones(dtype, pictures, figures):
     X, y = pictures
+    predicted = (y + 0.25001).astype(dtype)
 
-    display = ImageGridDisplay.from_predictions(X, y + 0.5, y + 0.25, n_images=2).plot()
+    display = ImageGridDisplay.from_predictions(X, y + 0.5, predicted, n_images=2).plot()
 
     assert captions(display) == ["0.25\ntrue: 0.5", "1.25\ntrue: 1.5"]
 
@@ -196,11 +198,12 @@ def test_long_labels_are_cut_so_that_no_captions_overlap(size, n_images, picture
     assert overlaps(own + edges) == []
 
 
-def test_without_mistakes_the_figure_says_so(pictures, figures):
+@pytest.mark.parametrize("is_given", [False, True])
+def test_without_mistakes_the_figure_says_so(is_given, pictures, figures):
     X, y = pictures
     sure = np.eye(2)[y]
 
-    display = ImageGridDisplay.most_confident_mistakes(X, y, sure).plot()
+    display = ImageGridDisplay.most_confident_mistakes(X, y, sure).plot(figures.subplots()[1] if is_given else None)
 
     assert display.image_ == []
     assert captions(display) == ["no pictures"]
