@@ -1,10 +1,10 @@
 """Colours that are told apart by every kind of colour vision, on white and on black paper."""
 
-# Of Okabe and Ito's palette (Color Universal Design, 2008); each stands out by at least 3 : 1 from white, or comes with
-# a marker or a line style of its own.
+# Of Okabe and Ito's palette (Color Universal Design, 2008), the green darkened until it can be read as text on white
+# and on black. Lighter ones come with a marker or a line style of their own.
 BLUE = "#0072B2"
 VERMILION = "#D55E00"
-GREEN = "#007A59"
+GREEN = "#008862"
 PURPLE = "#CC79A7"
 SKY_BLUE = "#56B4E9"
 ORANGE = "#E69F00"

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
-from sknets import CNNClassifier
+from sknets import CNNClassifier, TransferClassifier
 from sknets.displays import FeatureMapDisplay
 from sknets.inspection import feature_maps
 from tests.displays._drawn import boxes, overlaps
+from tests.vision._pictures import make_pictures
+from tests.vision._pretrained import BACKBONE
 
 
 def test_maps_are_those_of_inspection_and_the_picture_comes_along(cnn, pictures):
@@ -59,6 +61,18 @@ def test_maps_of_a_layer_share_a_scale(cnn, pictures, figures):
     limits = {image.get_clim() for image in display.image_[1:5]}
     maps = display.maps["body.0"]
     assert limits == {(maps.min(), maps.max())}
+
+
+def test_a_transferred_network_shows_six_layers_of_its_backbone(rng, figures):
+    X, y = make_pictures(rng, n=4, shape=(32, 32))
+    network = TransferClassifier(BACKBONE, weights=None, freeze=False, random_state=0).initialize(X, y)
+
+    display = FeatureMapDisplay.from_estimator(network, X[0]).plot()
+
+    captions = [text.get_text() for text in display.ax_.texts]
+    assert len(captions) == 7
+    assert captions[1] == "conv1.0: 8 of 24 maps of 16 x 16"
+    assert overlaps(boxes(display, display.ax_.texts)) == []
 
 
 def test_colours_are_drawn_in_given_axes(colour_cnn, colours, figures):

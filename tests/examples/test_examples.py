@@ -26,7 +26,7 @@ EXPECTED_WORDS = {
     "plot_search_at_once.py": ["80 in 1 stack of 80", "one by one", "of the time", "the same candidate is the best"],
     "plot_gradient_descent_thermometer.py": ["Exact answer", "is within 1 % of the least one, 2.93."],
 }
-SLOW = {"demo.py", "plot_where_trials_end.py"}
+SLOW = {"demo.py", "plot_looking_inside.py", "plot_vanishing_gradients.py", "plot_where_trials_end.py"}
 
 #: Examples on real pictures, and what they need in the folder that SKNETS_DATA names.
 WORDS_WITH_DATA = {
