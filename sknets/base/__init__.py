@@ -8,7 +8,7 @@ from sknets.base._gradient_network import NETWORK_CONSTRAINTS, BaseGradientNetwo
 from sknets.base._image_inputs import ImageInputs
 from sknets.base._labels import Labels
 from sknets.base._regressor import BaseNetworkRegressor
-from sknets.base._rows import PreparedRows
+from sknets.base._rows import PreparedRows, as_inputs
 from sknets.base._tabular_inputs import TabularInputs
 from sknets.base._training_parameters import (
     CLASS_WEIGHT_CONSTRAINT,
@@ -40,6 +40,7 @@ __all__ = [
     "PreparedRows",
     "TabularInputs",
     "UnavailableMethodError",
+    "as_inputs",
     "available_unless",
     "check_activation",
     "check_solver_class",

@@ -54,7 +54,8 @@ def trace_runs(module: nn.Module, row: torch.Tensor) -> list[LayerRun]:
         calls[layer, _shape_of(output)] += 1
 
     with ExitStack() as stack:
-        stack.enter_context(_as_in_prediction(module, row.device))
+        stack.enter_context(as_in_prediction(module, row.device))
+        stack.enter_context(torch.no_grad())
         for layer in layers:
             stack.callback(layer.register_forward_hook(note).remove)
         module(row)
@@ -106,14 +107,15 @@ def _tensors(output: Any) -> Iterator[torch.Tensor]:
 
 
 @contextmanager
-def _as_in_prediction(module: nn.Module, device: torch.device) -> Iterator[None]:
+def as_in_prediction(module: nn.Module, device: torch.device) -> Iterator[None]:
+    """Have a module run as in prediction, and leave it and torch's random numbers as they were."""
     # Not by module.eval(): a user's may do more than set the mode.
     modes = {layer: layer.training for layer in module.modules()}
     for layer in modes:
         layer.training = False
     try:
         # A module may draw random numbers in prediction, too.
-        with torch.no_grad(), seeded_global_generator(0, device if device.type == "cuda" else torch.device("cpu")):
+        with seeded_global_generator(0, device if device.type == "cuda" else torch.device("cpu")):
             yield
     finally:
         for layer, mode in modes.items():

@@ -4,12 +4,10 @@ from numbers import Integral
 from typing import Any
 
 import torch
-from sklearn.exceptions import NotFittedError
-from sklearn.pipeline import Pipeline
 from torch import nn
 
 from sknets._image_layout import ImageLayout
-from sknets.base import BaseNetwork
+from sknets.inspection._fitted_network import find_network
 from sknets.inspection._layer_trace import trace_runs
 from sknets.inspection._summary_table import Summary, make_rows
 
@@ -78,7 +76,7 @@ def summary(estimator: Any, input_shape: Any = None) -> Summary:
     """
     if isinstance(estimator, nn.Module):
         return _summarize_module(estimator, input_shape)
-    network = _find_network(estimator)
+    network = find_network(estimator, "summary")
     if input_shape is not None:
         raise ValueError(
             f"input_shape is for a torch.nn.Module only; got {input_shape!r} with a {type(network).__name__}, which "
@@ -87,29 +85,6 @@ def summary(estimator: Any, input_shape: Any = None) -> Summary:
     module, net = network.module_, network.net_
     row = torch.zeros(1, *_row_shape(network), dtype=net.recipe.precision.dtype, device=net.device)
     return _summarize(type(network).__name__, module, row)
-
-
-def _find_network(estimator: Any) -> Any:
-    """Return the network that is an estimator, or in it, and has a module."""
-    if isinstance(estimator, Pipeline):
-        return _find_network(estimator.steps[-1][1])
-    if hasattr(estimator, "best_estimator_"):
-        return _find_network(estimator.best_estimator_)
-    name = type(estimator).__name__
-    if hasattr(estimator, "refit") and hasattr(estimator, "estimator"):
-        raise NotFittedError(
-            f"summary needs the best_estimator_ of a search; this {name} has none. Call fit first, with refit=True."
-        )
-    if not isinstance(estimator, BaseNetwork):
-        found = f"the class {estimator.__name__}" if isinstance(estimator, type) else f"an object of type {name}"
-        raise TypeError(
-            "estimator must be an estimator of sknets, a Pipeline or search that ends with one, or a torch.nn.Module; "
-            f"got {found}. Give a fitted network, or a module together with input_shape."
-        )
-    if not hasattr(estimator, "net_"):
-        advice = "fit, or initialize to build it without training" if hasattr(estimator, "initialize") else "fit"
-        raise NotFittedError(f"summary needs a network; this {name} has none yet. Call {advice}.")
-    return estimator
 
 
 def _row_shape(network: Any) -> tuple[int, ...]:

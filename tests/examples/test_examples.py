@@ -16,11 +16,13 @@ from tests.examples._running import EXAMPLES, check, run
 EXPECTED_WORDS = {
     "demo.py": ["linear", "logistic", "network", "training score", "test score", "gap", "seconds", "±", "dropout"],
     "plot_early_stopping.py": ["early stopping", "training score", "test score", "raise the test score from"],
+    "plot_looking_inside.py": ["linear model", "network", "mistakes; the surest is", "less sure where it is wrong"],
+    "plot_vanishing_gradients.py": ["logistic", "ReLU, residual", "test score", "a way past every layer"],
     "plot_where_trials_end.py": ["mlpclassifier__alpha", "networks trained", "were ended early", "never seen"],
     "plot_search_at_once.py": ["80 in 1 stack of 80", "one by one", "of the time", "the same candidate is the best"],
     "plot_gradient_descent_thermometer.py": ["Exact answer", "is within 1 % of the least one, 2.93."],
 }
-SLOW = {"demo.py", "plot_where_trials_end.py"}
+SLOW = {"demo.py", "plot_looking_inside.py", "plot_vanishing_gradients.py", "plot_where_trials_end.py"}
 
 #: Examples on real pictures, and what they need in the folder that SKNETS_DATA names.
 WORDS_WITH_DATA = {
