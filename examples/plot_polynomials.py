@@ -2,7 +2,7 @@
 
 A constant, a line, a cubic and a polynomial of degree 9 are fitted to the same ten points, and the last one again with
 a penalty on its squared coefficients. A hundred new points of the same sine show how well each one predicts; since ten
-points are few, all is repeated with a hundred sets of ten. Writes plot_polynomials.png into the current folder.
+points are few, all is repeated with fifty sets of ten. Writes plot_polynomials.png into the current folder.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ from sknets import LinearRegression
 PICTURE = Path("plot_polynomials.png")
 NOISE = 0.3
 ALPHA = 1e-4  # change it: 1e-12 is as good as none, 1 leaves little more than a constant
-N_SETS = 100
+N_SETS = 50
 SEED = 3  # of its sets the first, which is drawn, is a usual one: degree 9 errs in it about as in the median set
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "0.5"
 MODELS = {

@@ -105,6 +105,6 @@ print(f"Picture: {PICTURE.resolve()}")
 n_closer = (errors < errors_of(line)).sum(axis=0)
 print(
     f"{n_closer[0]} of {N_SEEDS} networks are closer to the nine readings than the line, and {n_closer[1]} to the two "
-    f"that were held out;\nbut their held-out errors go from {errors[:, 1].min():.1f} to {errors[:, 1].max():.1f} by the "
-    "seed alone: two readings are few to judge a model by."
+    f"that were held out;\nbut their held-out errors go from {errors[:, 1].min():.1f} to {errors[:, 1].max():.1f} by "
+    "the seed alone: two readings are few to judge a model by."
 )
