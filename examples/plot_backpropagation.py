@@ -51,7 +51,7 @@ print(f"By the library, new weights: {learnt_w.round(4)}, from an output of {out
 classifier = MLPClassifier(hidden_layer_sizes=(), learning_rate_init=RATE, **sgd)
 classifier.initialize(np.vstack([X, X]), [0, 1])
 classifier.coefs_, classifier.intercepts_ = [w.reshape(2, 1)], [np.zeros(1)]
-classifier.partial_fit(X, [0])
+classifier.partial_fit(X, [int(target)])
 log_gradients = (w - classifier.coefs_[0][:, 0]) / RATE
 n_times = log_gradients[0] / gradients[0]
 print(f"With the log loss the gradients are {log_gradients.round(3)}: {n_times:.1f} times as large")

@@ -57,8 +57,9 @@ patient = impatient.set_params(n_iter_no_change=np.inf, max_iter=10_000)
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     patient.fit(X, y)
-(message,) = (str(warning.message) for warning in caught if warning.category is DivergenceWarning)
-print(f"With n_iter_no_change=inf it warned:\n{message}")
+for warning in caught:
+    if warning.category is DivergenceWarning:
+        print(f"With n_iter_no_change=inf it warned:\n{warning.message}")
 
 # %% The picture
 

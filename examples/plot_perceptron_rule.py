@@ -6,7 +6,7 @@ the current folder.
 """
 
 from copy import deepcopy
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -18,6 +18,7 @@ from sknets import Perceptron
 
 PICTURE = Path("plot_perceptron_rule.png")
 SEED = 7  # with these points six are corrected, one for each panel; others need between one and more than a hundred
+MOST_LOOKS = 2_000  # at points; with classes that overlap it would go on for ever
 BLUE, ORANGE = "#0072B2", "#E69F00"
 
 # %% Points of two classes
@@ -30,7 +31,7 @@ X, y = make_blobs(40, centers=[(-1.0, -0.5), (1.5, 1.5)], cluster_std=0.8, rando
 perceptron = Perceptron()
 weights, n_right = np.zeros(2), 0
 corrections = []  # of each: the point's index, and the perceptron after it
-for n_seen, index in enumerate(cycle(range(len(X))), start=1):
+for n_seen, index in enumerate(islice(cycle(range(len(X))), MOST_LOOKS), start=1):
     perceptron.partial_fit(X[[index]], y[[index]], classes=[0, 1])
     before, weights = weights, perceptron.coef_[0].copy()
     n_right += 1
@@ -56,7 +57,7 @@ for number, (ax, (index, corrected)) in enumerate(zip(axes.flat, corrections, st
         alpha=0.35,
     )
     for label, color, marker in ((0, BLUE, "o"), (1, ORANGE, "s")):
-        ax.scatter(*X[y == label].T, color=color, marker=marker, s=22, edgecolor="k", linewidth=0.5)
+        ax.scatter(*X[y == label].T, color=color, marker=marker, s=32, edgecolor="k", linewidth=0.5)
     ax.scatter(*X[index], s=180, facecolor="none", edgecolor="#D55E00", linewidth=2.5)
     ax.set_title(f"Correction {number}: {np.sum(corrected.predict(X) != y)} of {len(X)} wrong")
 figure.supxlabel("The circled point was on the wrong side, and has just moved the boundary")
@@ -65,7 +66,8 @@ print(f"Picture: {PICTURE.resolve()}")
 
 # %% What it shows
 
+n_wrong = np.sum(perceptron.predict(X) != y)
 print(
-    f"Of {n_seen} looks at a point, {len(corrections)} moved the boundary; after the last of them all {len(X)} points "
-    "are on their right side, and the rule has nothing more to do."
+    f"Of {n_seen} looks at a point, {len(corrections)} moved the boundary; after the last one {n_wrong} of {len(X)} "
+    "points are on the wrong side" + (", and the rule has nothing more to do." if n_wrong == 0 else ".")
 )
