@@ -46,20 +46,21 @@ for name, rate in RATES.items():
 print(f"Exact answer: loss {exact.loss_:.1f}")
 
 # %% What the library says
-# fit ends when the loss has not fallen for n_iter_no_change epochs. So a rising loss ends it soon, without a word: look
-# at the curve. With endless patience it goes on until the numbers overflow, warns, and keeps the last finite weights.
+# fit ends when the loss has not fallen for n_iter_no_change epochs, and warns if it rose. With endless patience it goes
+# on until the numbers overflow, and keeps the last finite weights.
 
-impatient = LinearRegression(solver="sgd", momentum=0, learning_rate_init=RATES["too large"], fit_intercept=False)
-impatient.fit(X, y)
-print(f"\nfit at rate {RATES['too large']} ended after {impatient.n_iter_} epochs, with loss {impatient.loss_:.1f}")
-
-patient = impatient.set_params(n_iter_no_change=np.inf, max_iter=10_000)
+descent = LinearRegression(
+    solver="sgd", momentum=0, learning_rate_init=RATES["too large"], fit_intercept=False, max_iter=10_000
+)
 with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    patient.fit(X, y)
-for warning in caught:
-    if warning.category is DivergenceWarning:
-        print(f"With n_iter_no_change=inf it warned:\n{warning.message}")
+    warnings.simplefilter("always", DivergenceWarning)
+    for patience in (10, np.inf):
+        descent.set_params(n_iter_no_change=patience).fit(X, y)
+        print(
+            f"\nWith n_iter_no_change={patience}, fit at rate {RATES['too large']} ended after {descent.n_iter_} epochs"
+        )
+        if caught:
+            print(caught.pop().message)
 
 # %% The picture
 
