@@ -17,7 +17,7 @@ from sknets.displays import TrainingCurveDisplay
 
 PICTURE = Path("plot_gradient_descent_thermometer.png")
 N_EPOCHS = 30
-DRAWN_EPOCHS = {1: 0.25, 3: 0.45, 6: 0.7, N_EPOCHS: 1.0}  # from faint to full, on a white page and on a black one
+DRAWN_EPOCHS = {1: 0.4, 3: 0.55, 6: 0.75, N_EPOCHS: 1.0}  # from faint to full, on a white page and on a black one
 
 # %% The exact answer
 

@@ -84,9 +84,10 @@ print(f"Picture: {PICTURE.resolve()}")
 
 # %% What it shows
 
+side = "above" if RATES["too large"] > limit else "below"
 print(
     f"Within {N_STEPS} epochs rate {RATES['right']} takes the loss from {losses['right'][0]:.0f} to "
     f"{losses['right'][-1]:.2f}, the exact answer's; rate {RATES['too small']} gets no further than "
-    f"{losses['too small'][-1]:.0f},\nand rate {RATES['too large']}, above {limit:.0f}, steps over the valley, higher "
-    f"each time, to {losses['too large'][-1]:.0f}."
+    f"{losses['too small'][-1]:.0f},\nand rate {RATES['too large']}, {side} {limit:.0f}, steps over the valley each "
+    f"time and ends at {losses['too large'][-1]:.0f}."
 )
