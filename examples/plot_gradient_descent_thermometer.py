@@ -17,7 +17,7 @@ from sknets.displays import TrainingCurveDisplay
 
 PICTURE = Path("plot_gradient_descent_thermometer.png")
 N_EPOCHS = 30
-DRAWN_EPOCHS = {1: "#9ecae1", 3: "#5aa2cf", 6: "#2f7ab5", N_EPOCHS: "#08306b"}  # from light to dark
+DRAWN_EPOCHS = {1: 0.4, 3: 0.55, 6: 0.75, N_EPOCHS: 1.0}  # from faint to full, on a white page and on a black one
 
 # %% The exact answer
 
@@ -51,10 +51,10 @@ left.axhline(exact.loss_, color="#D55E00", linestyle="--", label="exact answer")
 left.set(title="The loss falls with every step", ylabel="mean squared error", yscale="log")
 left.legend()
 
-right.plot(readings, celsius, "o", color="0.25", label="readings")
-for epoch, color in DRAWN_EPOCHS.items():
+right.plot(readings, celsius, "o", color="0.5", label="readings")
+for epoch, opacity in DRAWN_EPOCHS.items():
     name = "epoch" if epoch == 1 else "epochs"
-    right.plot(grid, lines[epoch], color=color, linewidth=2, label=f"after {epoch} {name}")
+    right.plot(grid, lines[epoch], color="#0072B2", alpha=opacity, linewidth=2, label=f"after {epoch} {name}")
 right.plot(grid, exact.predict(scaler.transform(grid)), color="#D55E00", linestyle="--", label="exact answer")
 right.set(title="The line turns towards the readings", xlabel="reading in unknown units", ylabel="degrees Celsius")
 right.legend()

@@ -18,4 +18,4 @@ class DivergenceError(ValueError):
 
 
 class DivergenceWarning(ConvergenceWarning):
-    """The loss became infinite or NaN during training; the last finite weights were kept."""
+    """The loss became infinite or NaN, and the last finite weights were kept; or it was far higher in the end."""

@@ -171,6 +171,8 @@ class LinearRegression(BaseLinear, BaseNetworkRegressor):
         -----
         ConvergenceWarning
             When ``max_iter`` iterations were not enough.
+        DivergenceWarning
+            When the loss of a gradient solver became infinite or NaN, or was far higher in the end.
         """
         self._check_solver()
         return self._fit(X, y, sample_weight, X_val, y_val)

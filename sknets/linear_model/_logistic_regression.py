@@ -196,6 +196,8 @@ class LogisticRegression(SparseCoefMixin, BaseLinear, BaseNetworkClassifier):
         -----
         ConvergenceWarning
             When ``max_iter`` iterations were not enough.
+        DivergenceWarning
+            When the loss of a gradient solver became infinite or NaN, or was far higher in the end.
         """
         self._check_parameters()
         return self._fit(X, y, sample_weight, X_val, y_val)

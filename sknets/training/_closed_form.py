@@ -92,5 +92,6 @@ def _means(
 ) -> tuple[np.ndarray, np.ndarray]:
     if not has_bias:
         return np.zeros(inputs.shape[1], dtype=targets.dtype), np.zeros(targets.shape[1], dtype=targets.dtype)
-    share = weights / weights.sum()
-    return np.asarray(share @ inputs).ravel(), share @ targets
+    # Divided in the end, so that the mean of a column of ones is 1 and not 1 - 1e-16, which would be taken for a slope.
+    total = weights.sum()
+    return np.asarray(weights @ inputs).ravel() / total, weights @ targets / total

@@ -221,7 +221,7 @@ class CNNClassifier(BaseCNN, BaseImageClassifier):
         ConvergenceWarning
             When ``max_iter`` epochs were not enough; not with a ``learning_rate`` that ends there.
         DivergenceWarning
-            When the loss became infinite or NaN; the last finite weights are kept.
+            When the loss became infinite or NaN, and the last finite weights are kept; or was far higher in the end.
         """
         self._check_can_learn()
         return self._fit(X, y, sample_weight, X_val, y_val)

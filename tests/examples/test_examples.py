@@ -21,8 +21,28 @@ EXPECTED_WORDS = {
     "plot_where_trials_end.py": ["mlpclassifier__alpha", "networks trained", "were ended early", "never seen"],
     "plot_search_at_once.py": ["80 in 1 stack of 80", "one by one", "of the time", "the same candidate is the best"],
     "plot_gradient_descent_thermometer.py": ["Exact answer", "is within 1 % of the least one, 2.93."],
+    "plot_activations.py": ["hard_threshold", "largest slope", "is nowhere above 0.25"],
+    "plot_backpropagation.py": ["By hand", "By the library", "alike."],
+    "plot_learning_rate.py": ["Training diverged", "steps over the valley"],
+    "plot_logic_gates.py": ["a XOR b", "One straight boundary is enough for AND, OR and NOT"],
+    "plot_perceptron_rule.py": ["is wrong: weights", "6 moved the boundary"],
+    "plot_polynomials.py": ["degree 9, L2 penalty", "error on new points", "the penalty takes"],
+    "plot_thermometer_network.py": ["in the lecture", "tolerance", "are closer to the nine readings"],
 }
-SLOW = {"demo.py", "plot_looking_inside.py", "plot_vanishing_gradients.py", "plot_where_trials_end.py"}
+SLOW = {
+    "demo.py",
+    "plot_looking_inside.py",
+    "plot_vanishing_gradients.py",
+    "plot_where_trials_end.py",
+    # test_course_figures.py runs these without the seconds that a new process takes.
+    "plot_activations.py",
+    "plot_backpropagation.py",
+    "plot_learning_rate.py",
+    "plot_logic_gates.py",
+    "plot_perceptron_rule.py",
+    "plot_polynomials.py",
+    "plot_thermometer_network.py",
+}
 
 #: Examples on real pictures, and what they need in the folder that SKNETS_DATA names.
 WORDS_WITH_DATA = {

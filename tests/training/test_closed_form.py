@@ -109,6 +109,16 @@ def test_a_constant_column_gets_no_weight(X, Y):
     np.testing.assert_allclose(reg.coef_[:-1], np.linalg.lstsq(with_ones(X), Y[:, 0])[0][:-1], rtol=1e-7)
 
 
+@pytest.mark.parametrize("n_rows", [7, 10, 11, 13, 49])
+def test_a_column_of_ones_alone_gets_no_weight(rng, n_rows):
+    y = rng.normal(size=n_rows)
+
+    reg = LinearRegression().fit(np.ones((n_rows, 1)), y)
+
+    assert reg.coef_.tolist() == [0.0]
+    assert reg.intercept_ == pytest.approx(y.mean(), rel=1e-12)
+
+
 def test_a_single_row_gives_its_own_value(X, Y):
     reg = LinearRegression().fit(X[:1], Y[:1, 0])
 

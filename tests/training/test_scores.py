@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import accuracy_score, r2_score
 
 from sknets.training import Rows
@@ -44,6 +45,24 @@ def test_r2_is_scikit_learns(rng, weights, n_outputs, is_weighted):
     found = score("r2", outputs, targets, sample_weight)
 
     assert found == pytest.approx(r2_score(targets, outputs, sample_weight=sample_weight), rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("is_exact", [False, True])
+def test_r2_of_an_output_that_never_changes_is_scikit_learns(rng, is_exact, dtype):
+    outputs, targets = rng.normal(size=(2, N_ROWS, 2)).astype(dtype)
+    targets[:, 0] = 3.0
+    if is_exact:
+        outputs[:, 0] = 3.0
+
+    assert score("r2", outputs, targets) == pytest.approx(r2_score(targets, outputs), rel=1e-6)
+
+
+def test_r2_of_a_single_row_is_unknown():
+    rows = Rows(torch.zeros(1, 1), torch.ones(1, 1), None)
+
+    with pytest.warns(UndefinedMetricWarning, match="less than two samples"):
+        assert np.isnan(SCORES["r2"](torch.zeros(1, 1), rows, "identity"))
 
 
 def test_r2_of_logarithms_is_that_of_the_expected_values(rng):
