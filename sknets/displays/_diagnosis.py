@@ -12,6 +12,15 @@ CONSTANT = {"color": "0.5", "linestyle": ":"}
 # Room below the constant's score, in parts of what lies above it; R² has no lower bound.
 ROOM_BELOW = 0.3
 
+# How far losses are drawn, in parts of the largest gain; what is beyond is an arrow at the edge.
+ROOM_FOR_LOSSES = 3
+
+# Training and held-out rows beside one another, in parts of a line's height.
+OFFSET = 0.12
+
+# Up to this many epochs each is marked: a line of one or two points is hard to see.
+MOST_MARKED_EPOCHS = 12
+
 PANELS = 4
 
 NAMES = {
@@ -138,12 +147,21 @@ class DiagnosisDisplay:
         low = max(finite.min(initial=constant), constant - ROOM_BELOW * height)
         return low - 0.05 * height, high + 0.05 * height
 
+    def gain_limits(self):
+        """Return the lowest and highest gain that are drawn: all gains with their noise, and some of the losses."""
+        gains = self.probes["gain"].to_numpy(dtype=float)
+        noise = self.probes["noise"].to_numpy(dtype=float)
+        high = 1.1 * max((gains + noise).max(initial=0.0), 0.0)
+        if high == 0:
+            return 1.1 * gains.min(initial=-1.0), 0.1 * abs(gains.min(initial=-1.0))
+        return 1.1 * max((gains - noise).min(initial=0.0), -ROOM_FOR_LOSSES * high), high
+
     def _tables(self):
         return [self.curves, self.learning_curve, self.baselines]
 
     def _draw_epochs(self, ax):
         for part, label, style in self._parts():
-            line = {key: value for key, value in style.items() if key != "marker"}
+            line = style if self.curves["epoch"].max() <= MOST_MARKED_EPOCHS else {**style, "marker": None}
             table = self.curves.pivot(index="epoch", columns="fold", values=f"{part}_score").ffill().astype(float)
             if not table.empty:
                 ax.plot(table.index, table.mean(axis=1), label=label, **line)
@@ -163,15 +181,14 @@ class DiagnosisDisplay:
 
     def _draw_baselines(self, ax):
         places = np.arange(len(self.baselines))[::-1]
-        ax.plot(self.baselines["train_score"], places, TRAIN["marker"], color=TRAIN["color"], label="training rows")
+        ax.plot(self.baselines["train_score"], places + OFFSET, TRAIN["marker"], color=TRAIN["color"])
         ax.errorbar(
             self.baselines["valid_score"],
-            places,
+            places - OFFSET,
             xerr=self.baselines["valid_spread"],
             fmt=VALID["marker"],
             color=VALID["color"],
             capsize=3,
-            label="held-out rows",
         )
         ax.set_yticks(places, [NAMES.get(name, name) for name in self.baselines.index])
         ax.set_ylim(-0.6, len(places) - 0.4)
@@ -181,11 +198,17 @@ class DiagnosisDisplay:
         ax.grid(axis="x", alpha=0.3)
 
     def _draw_changes(self, ax):
+        low, high = self.gain_limits()
         for place, probe in enumerate(self.probes.itertuples()):
             color = CLEAR if probe.is_clear else UNCLEAR
+            if probe.gain < low:
+                ax.plot(low, place, "<", color=color, markersize=5, clip_on=False)
+                continue
             marker = "s" if probe.is_clear else "o"
             ax.errorbar(probe.gain, place, xerr=probe.noise, fmt=marker, color=color, markersize=5, capsize=2)
         ax.axvline(0, **CONSTANT)
+        ax.set_xlim(low, high)
+        ax.locator_params(axis="x", nbins=6)
         ax.set_yticks(range(len(self.probes)), self.probes["name"], fontsize="small")
         ax.set_xlabel(f"gain of held-out {self.score_name}, and its noise")
         ax.set_title("What was tried (green squares: clear gains)", fontsize="medium")

@@ -105,26 +105,28 @@ def diagnose(
     probes = make_probes(place.network)
     variants = _make_variants(estimator, place, probes, y, splits, rng)
     scores, n_networks = fit_variants(variants, X, scorer, seeds)
-    found = _measure(scores, probes, place, splits)
-    judged = judge(found)
-    telling = find_telling_column(estimator, X, y, rng)
-    return Diagnosis(
-        label=judged.label,
-        is_mixed=judged.is_mixed,
-        strengths=judged.strengths,
-        evidence=find(found, judged, telling, measure_repeated_share(X, splits)),
-        advice=advise(found, estimator, place),
-        curves=_tabulate_curves(found.network),
-        learning_curve=_tabulate_sizes(found, splits),
-        probes=_tabulate_probes(found),
-        baselines=_tabulate_baselines(found),
-        estimator_name=_describe(estimator, place),
-        score_name=_name_score(estimator, scoring),
-        n_rows=len(np.unique(np.concatenate([np.concatenate(split) for split in splits]))),
-        n_folds=len(splits),
-        n_networks=n_networks,
-        seconds=perf_counter() - began,
-    )
+    telling, repeated_share = find_telling_column(estimator, X, y, rng), measure_repeated_share(X, splits)
+    # Networks that blew up may have scores whose squares are too large for a number.
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = _measure(scores, probes, place, splits)
+        judged = judge(found)
+        return Diagnosis(
+            label=judged.label,
+            is_mixed=judged.is_mixed,
+            strengths=judged.strengths,
+            evidence=find(found, judged, telling, repeated_share),
+            advice=advise(found, estimator, place),
+            curves=_tabulate_curves(found.network),
+            learning_curve=_tabulate_sizes(found, splits),
+            probes=_tabulate_probes(found),
+            baselines=_tabulate_baselines(found),
+            estimator_name=_describe(estimator, place),
+            score_name=_name_score(estimator, scoring),
+            n_rows=len(np.unique(np.concatenate([np.concatenate(split) for split in splits]))),
+            n_folds=len(splits),
+            n_networks=n_networks,
+            seconds=perf_counter() - began,
+        )
 
 
 def _check_scoring(estimator: Any, scoring: Any) -> Any:

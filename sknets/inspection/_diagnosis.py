@@ -34,7 +34,8 @@ class Diagnosis:
         ``name``, ``sentence``, ``figures`` (every number of the sentence, unrounded) and ``is_warning``.
     advice : list of Advice
         What was tried and clearly helped, in the order of the measured gain: ``words``, ``parameters`` for
-        ``set_params``, ``gain``, ``spread``, ``noise``, ``score``, and ``estimator``, an unfitted copy with the change.
+        ``set_params``, ``gain``, ``spread``, ``noise``, ``is_clear``, ``score``, and ``estimator``, an unfitted copy
+        with the change. Where nothing clearly helped, the single change that comes nearest, with ``is_clear`` False.
     curves : pandas.DataFrame
         A row an epoch and fold: ``fold``, ``epoch``, ``train_loss``, ``valid_loss``, ``train_score``, ``valid_score``.
         No rows for solvers without epochs.
@@ -149,9 +150,14 @@ class Diagnosis:
     def advice_heading(self) -> str:
         """What the advice is, or that there is none."""
         n_tried = len(self.probes)
+        if self.advice and not self.advice[0].is_clear:
+            return (
+                f"Advice: none of {n_tried} changes that were tried clearly helped; the most likely one, whose gain is "
+                "not larger than its noise"
+            )
         if self.advice:
-            return f"Advice: of {n_tried} changes that were tried, what helped by more than its noise"
-        return f"No advice: none of {n_tried} changes that were tried helped by more than its noise"
+            return f"Advice: of {n_tried} changes that were tried, those that clearly helped (gain ± noise)"
+        return f"No advice: none of {n_tried} changes that were tried helped"
 
     @property
     def advice_lines(self) -> list[tuple[str, str, str]]:
@@ -161,13 +167,22 @@ class Diagnosis:
         return [
             (
                 piece.words,
-                f"{teller.gain(piece.gain)} ± {teller.score(piece.noise)}, to {teller.score(piece.score)}",
-                f"set_params({', '.join(f'{k}={v!r}' for k, v in piece.parameters.items())})"
-                if piece.parameters
-                else "",
+                f"{teller.gain(piece.gain)} ± {teller.score(piece.noise)}{_say_why_clear(piece)}, "
+                f"to {teller.score(piece.score)}",
+                _call(piece),
             )
             for piece in self.advice
         ]
+
+
+def _say_why_clear(piece: Advice) -> str:
+    return ", in every fold" if piece.is_clear and piece.gain <= piece.noise else ""
+
+
+def _call(piece: Advice) -> str:
+    if not piece.parameters:
+        return ""
+    return f"set_params({', '.join(f'{name}={value!r}' for name, value in piece.parameters.items())})"
 
 
 def _wrap(text: str, start: str) -> list[str]:

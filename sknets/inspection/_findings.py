@@ -186,7 +186,8 @@ def _tell_mixture(found: Measurements, judged: Judgement, teller: Teller) -> Ite
         n_diverged = int(found.network.has_diverged.sum())
         yield teller.tell(
             "mixed evidence",
-            "the evidence is mixed: {others_n} of {folds_n} folds were trained to the end.",
+            "the evidence is mixed: {others_n} of {folds_n} folds were trained to the end"
+            + ("." if n_diverged else ", and smaller steps do not score clearly better."),
             others=len(found.network.valid) - n_diverged,
             folds=len(found.network.valid),
         )

@@ -128,15 +128,27 @@ def _fit_fold(variant: Variant, X: Any, scoring: Any, fold: int, seed: int) -> d
 
 
 def _prepare_network(estimator: Any, seed: int, scoring: Any, is_watched: bool) -> None:
-    try:
-        place = find_network(estimator)
-    except TypeError:  # a baseline
-        return
-    estimator.set_params(**{f"{place.prefix}random_state": seed})
-    network = find_network(estimator).network
+    prefix = _seed_prefix(estimator)
+    if prefix is not None:
+        estimator.set_params(**{f"{prefix}random_state": seed})
     if is_watched:
+        network = find_network(estimator).network
         others = getattr(network, "_skl_callbacks", ())
         network.set_callbacks(*others, ValidationMonitor(scoring=scoring))
+
+
+def _seed_prefix(estimator: Any) -> str | None:
+    """Return the start of the name of the seed's parameter, be it a network's, an ensemble's or a baseline's."""
+    part, prefix = estimator, ""
+    while not hasattr(part, "random_state"):
+        if hasattr(part, "steps"):
+            name, part = part.steps[-1]
+        elif hasattr(part, "regressor"):
+            name, part = "regressor", part.regressor
+        else:
+            return None
+        prefix += f"{name}__"
+    return prefix
 
 
 class _FiniteScorer:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from sknets.inspection._measurements import Measurements
-from sknets.inspection._probes import CALM, CAPACITY, EARLIER, OTHER, RESTRAINT, TIME
+from sknets.inspection._probes import CALM, CAPACITY, EARLIER, ENSEMBLE, OTHER, RESTRAINT, TIME
 
 UNDERFITTING, OVERFITTING, BALANCED = "underfitting", "overfitting", "balanced"
 UNDERTRAINED, DIVERGING = "undertrained", "diverging"
@@ -72,8 +72,10 @@ def judge(found: Measurements) -> Judgement:
         return _judge_without_evidence(found, strengths)
     weighted = {name: value * (CALM_WEIGHT if name == DIVERGING else 1) for name, value in strengths.items()}
     label, rival = sorted(weighted, key=weighted.__getitem__, reverse=True)[:2]
-    is_mixed = strengths[rival] >= RIVAL_SHARE * strengths[label]
-    return Judgement(label, is_mixed, strengths, rival if strengths[rival] > 0 else "")
+    has_rival = strengths[rival] >= RIVAL_SHARE * strengths[label]
+    # It overshot, and came back: no smaller steps do better.
+    has_recovered = label == DIVERGING and not _better_fit(found, CALM, EARLIER)
+    return Judgement(label, has_rival or has_recovered, strengths, rival if has_rival else "")
 
 
 def _diverge(found: Measurements) -> float:
@@ -110,6 +112,6 @@ def _judge_without_evidence(found: Measurements, strengths: dict[str, float]) ->
             return Judgement(label, True, strengths)
     if _better_fit(found, OTHER):
         return Judgement(UNDERTRAINED, True, strengths)
-    gains = [found.gain(scores) for _, scores in found.probes.values()]
+    gains = [found.gain(scores) for probe, scores in found.probes.values() if probe.family != ENSEMBLE]
     nearly = max((gain.mean for gain in gains if gain.is_clear), default=0.0) >= MATERIAL_SHARE / 2 * found.reach
     return Judgement(BALANCED, nearly or found.gap_share >= HALF_GAP, strengths)

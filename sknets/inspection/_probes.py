@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any
 
-from sklearn.base import is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import BaggingClassifier, BaggingRegressor
 from sklearn.preprocessing import StandardScaler
 
 from sknets.linear_model import LinearRegression, LogisticRegression, Perceptron
@@ -26,6 +27,8 @@ EARLIER = "earlier"
 RESTRAINT = "restraint"
 #: Another network or training, whose gain says that there is something to gain, and not what was wrong.
 OTHER = "other"
+#: Several networks instead of one; any gain is that of a mean, and says nothing at all about the one.
+ENSEMBLE = "ensemble"
 
 # Far enough apart that a wrong rate shows in one of them: rates go wrong by powers of ten, upwards by more of them.
 RATE_FACTORS = (1 / 300, 1 / 30, 1 / 5, 5.0, 30.0)
@@ -48,6 +51,9 @@ LINEAR_FACTOR = 30.0
 
 DROPOUT = 0.3
 
+# A mean over four has lost three quarters of the variance that seeds bring; more cost more and bring less.
+N_MEMBERS = 4
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -58,7 +64,7 @@ class Probe:
     name : str
         Short, unique.
     family : str
-        What a gain would mean: one of this file's six.
+        What a gain would mean: one of this file's seven.
     words : str
         The change as an instruction.
     parameters : dict
@@ -90,6 +96,7 @@ def _probe_perceptron(network: Any) -> list[Probe]:
         *_penalties(network),
         *_dropouts(network),
         *_training_styles(network),
+        _mean_of_several(network),
     ]
 
 
@@ -242,6 +249,13 @@ def _training_styles(network: Any, may_normalize: bool = True) -> list[Probe]:
     if may_normalize and network.normalization is None and _as_tuple(network.hidden_layer_sizes):
         probes.append(Probe("normalization", OTHER, "normalize batches", {"normalization": "batch"}))
     return probes
+
+
+def _mean_of_several(network: Any) -> Probe:
+    bagging = BaggingClassifier if is_classifier(network) else BaggingRegressor
+    # Without bootstrapping they differ by their seeds and the order of rows, and each learns from all rows.
+    ensemble = bagging(clone(network), n_estimators=N_MEMBERS, bootstrap=False, random_state=0)
+    return Probe("ensemble", ENSEMBLE, f"take the mean of {N_MEMBERS} such networks", replacement=ensemble)
 
 
 def _hidden_layer(network: Any) -> Probe:
