@@ -171,6 +171,8 @@ class DiagnosisDisplay:
         if self.curves.empty:
             ax.text(0.5, 0.5, "no epochs", ha="center", va="center", transform=ax.transAxes)
         self._finish(ax, "By epoch (mean and range of folds)", "epoch")
+        # The one legend: the other panels have the same colours and markers.
+        ax.legend(loc="best", fontsize="small")
 
     def _draw_rows(self, ax):
         by_rows = self.learning_curve.groupby("n_rows")
@@ -224,4 +226,3 @@ class DiagnosisDisplay:
         ax.set_ylabel(self.score_name)
         ax.set_title(title, fontsize="medium")
         ax.grid(alpha=0.3)
-        ax.legend(loc="best", fontsize="small")

@@ -223,10 +223,13 @@ def _tell_best_failure(found: Measurements, teller: Teller) -> Finding:
 def _tell_controls(found: Measurements, teller: Teller) -> Iterator[Finding]:
     if found.linear is not None and np.isfinite(found.linear.valid).all():
         gain = found.gain_over(found.linear, found.network)
-        compared = "the network's is" if gain.is_clear else "the network's is not clearly better,"
+        compared = "is better" if gain.is_clear else "is not clearly better"
+        if found.gain_over(found.network, found.linear).is_clear:
+            compared = "is clearly worse"
         yield teller.tell(
             "linear model",
-            "a linear model scores {linear_s} on held-out rows; " + compared + " {gain_g} ± {noise_s}.",
+            "a linear model scores {linear_s} on held-out rows; the network {words}: {gain_g} ± {noise_s}.",
+            words=compared,
             linear=_mean(found.linear.valid),
             gain=gain.mean,
             noise=gain.noise,

@@ -20,11 +20,17 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 EXPECTED_WORDS = {
     "demo.py": ["linear", "logistic", "network", "training score", "test score", "gap", "seconds", "±", "dropout"],
     "plot_early_stopping.py": ["early stopping", "training score", "test score", "raise the test score from"],
+    "plot_diagnosis.py": [
+        "Verdict: overfitting",
+        "Of what it has learnt",
+        "set_params(",
+        "takes the score on other folds",
+    ],
     "plot_where_trials_end.py": ["mlpclassifier__alpha", "networks trained", "were ended early", "never seen"],
     "plot_search_at_once.py": ["80 in 1 stack of 80", "one by one", "of the time", "the same candidate is the best"],
     "plot_gradient_descent_thermometer.py": ["Exact answer", "is within 1 % of the least one, 2.93."],
 }
-SLOW = {"demo.py", "plot_where_trials_end.py"}
+SLOW = {"demo.py", "plot_diagnosis.py", "plot_where_trials_end.py"}
 
 #: Examples on real pictures, and what they need in the folder that SKNETS_DATA names.
 WORDS_WITH_DATA = {
