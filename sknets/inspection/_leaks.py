@@ -66,14 +66,14 @@ def measure_repeated_share(X: Any, splits: Sequence[tuple[np.ndarray, np.ndarray
 
 
 def _as_frame(X: Any) -> pd.DataFrame | None:
+    """Return rows as a table, pictures flat; None for what is sparse, on disk or on another device."""
     if isinstance(X, pd.DataFrame):
         return X if X.columns.is_unique else None
-    if hasattr(X, "to_pandas"):
-        return X.to_pandas()
-    if isinstance(X, list | np.ndarray):
-        rows = np.asarray(X)
-        return pd.DataFrame(rows.reshape(len(rows), -1)) if rows.ndim > 1 else None
-    return None
+    if isinstance(X, np.memmap) or not (isinstance(X, list | np.ndarray) or hasattr(X, "columns")):
+        return None
+    rows = np.asarray(X)
+    names = list(X.columns) if hasattr(X, "columns") else None
+    return pd.DataFrame(rows.reshape(len(rows), -1), columns=names) if rows.ndim > 1 else None
 
 
 def _score_column(tree: Any, column: pd.Series, targets: np.ndarray) -> float:
