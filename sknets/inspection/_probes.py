@@ -84,8 +84,18 @@ def make_probes(network: Any) -> list[Probe]:
     """Return what is worth trying on a network, by its kind and parameters."""
     for kind, make in _BY_KIND:
         if isinstance(network, kind):
-            return make(network)
+            return [probe for probe in make(network) if _changes(probe, network)]
     return []
+
+
+def _changes(probe: Probe, network: Any) -> bool:
+    """Whether a probe is another network: one that is very wide is not made wider, a single unit not narrower."""
+    own = {name: _as_size(getattr(network, name)) for name in probe.parameters}
+    return probe.replacement is not None or own != {k: _as_size(value) for k, value in probe.parameters.items()}
+
+
+def _as_size(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else (value,) if isinstance(value, Integral) else value
 
 
 def _probe_perceptron(network: Any) -> list[Probe]:
@@ -173,14 +183,11 @@ def _sizes(network: Any, sizes: Sequence[int]) -> list[Probe]:
         return [Probe("larger", CAPACITY, "add a hidden layer of 100 units", parameters)]
     larger, smaller = _scale(sizes, WIDTH_FACTOR), _scale(sizes, 1 / WIDTH_FACTOR)
     deeper: dict[str, Any] = {"hidden_layer_sizes": (*sizes, sizes[-1]), **_one_more_dropout(network)}
-    probes = [
+    return [
         Probe("larger", CAPACITY, f"widen the hidden layers to {larger}", {"hidden_layer_sizes": larger}),
         Probe("deeper", CAPACITY, f"add a hidden layer of {sizes[-1]} units", deeper),
+        Probe("smaller", RESTRAINT, f"narrow the hidden layers to {smaller}", {"hidden_layer_sizes": smaller}),
     ]
-    if smaller != tuple(sizes):
-        parameters = {"hidden_layer_sizes": smaller}
-        probes.append(Probe("smaller", RESTRAINT, f"narrow the hidden layers to {smaller}", parameters))
-    return probes
 
 
 def _one_more_dropout(network: Any) -> dict[str, Any]:
