@@ -112,8 +112,8 @@ def _tell_digits(case: dict[str, Any]) -> str:
     bound = MAX_SECONDS if case["rows"] == 1797 else None
     return (
         f"`diagnose` of a scaled `MLPClassifier(max_iter={case['max_epochs']})` on {case['rows']} rows of "
-        f"scikit-learn's digits with five folds: {case['networks']} networks, seconds on {case['threads']} core(s): "
-        f"{within(case['seconds'], bound, digits=1)}. Verdict: {_label(case)}."
+        f"scikit-learn's digits with five folds: {case['networks']} networks, with {case['threads']} thread(s) in "
+        f"{within(case['seconds'], bound, digits=1)} seconds. Verdict: {_label(case)}."
     )
 
 

@@ -154,7 +154,8 @@ class DiagnosisDisplay:
         high = 1.1 * max((gains + noise).max(initial=0.0), 0.0)
         if high == 0:
             return 1.1 * gains.min(initial=-1.0), 0.1 * abs(gains.min(initial=-1.0))
-        return 1.1 * max((gains - noise).min(initial=0.0), -ROOM_FOR_LOSSES * high), high
+        lowest = min((gains - noise).min(initial=0.0), -0.1 * high)
+        return 1.1 * max(lowest, -ROOM_FOR_LOSSES * high), high
 
     def _tables(self):
         return [self.curves, self.learning_curve, self.baselines]
@@ -168,8 +169,7 @@ class DiagnosisDisplay:
                 ax.fill_between(
                     table.index, table.min(axis=1), table.max(axis=1), color=style["color"], alpha=0.2, lw=0
                 )
-        if self.curves.empty:
-            ax.text(0.5, 0.5, "no epochs", ha="center", va="center", transform=ax.transAxes)
+        self._say_what_is_missing(ax, self.curves, "no epochs")
         self._finish(ax, "By epoch (mean and range of folds)", "epoch")
         # The one legend: the other panels have the same colours and markers.
         ax.legend(loc="best", fontsize="small")
@@ -179,22 +179,24 @@ class DiagnosisDisplay:
         for part, label, style in self._parts():
             scores = by_rows[f"{part}_score"]
             ax.errorbar(scores.mean().index, scores.mean(), scores.std(), label=label, capsize=3, **style)
+        self._say_what_is_missing(ax, self.learning_curve, "no rows")
         self._finish(ax, "By training rows (mean ± spread of folds)", "training rows")
 
     def _draw_baselines(self, ax):
         places = np.arange(len(self.baselines))[::-1]
-        ax.plot(self.baselines["train_score"], places + OFFSET, TRAIN["marker"], color=TRAIN["color"])
-        ax.errorbar(
-            self.baselines["valid_score"],
-            places - OFFSET,
-            xerr=self.baselines["valid_spread"],
-            fmt=VALID["marker"],
-            color=VALID["color"],
-            capsize=3,
-        )
+        low, high = self.score_limits()
+        for place, row in zip(places, self.baselines.itertuples(), strict=True):
+            for score, spread, where, style in (
+                (row.train_score, 0.0, place + OFFSET, TRAIN),
+                (row.valid_score, row.valid_spread, place - OFFSET, VALID),
+            ):
+                if score < low:
+                    ax.plot(low, where, "<", color=style["color"], clip_on=False)
+                else:
+                    ax.errorbar(score, where, xerr=spread or None, fmt=style["marker"], color=style["color"], capsize=3)
         ax.set_yticks(places, [NAMES.get(name, name) for name in self.baselines.index])
         ax.set_ylim(-0.6, len(places) - 0.4)
-        ax.set_xlim(*self.score_limits())
+        ax.set_xlim(low, high)
         ax.set_xlabel(self.score_name)
         ax.set_title("Baselines and control", fontsize="medium")
         ax.grid(axis="x", alpha=0.3)
@@ -215,6 +217,14 @@ class DiagnosisDisplay:
         ax.set_xlabel(f"gain of held-out {self.score_name}, and its noise")
         ax.set_title("What was tried (green squares: clear gains)", fontsize="medium")
         ax.grid(axis="x", alpha=0.3)
+
+    def _say_what_is_missing(self, ax, table, words):
+        scores = table[["train_score", "valid_score"]].to_numpy(dtype=float)
+        if len(scores) and not (scores >= self.score_limits()[0]).any():
+            words = "no score" if np.isnan(scores).all() else "all scores are far below"
+        elif len(scores):
+            return
+        ax.text(0.5, 0.5, words, ha="center", va="center", transform=ax.transAxes)
 
     def _parts(self):
         return [("train", "training rows", TRAIN), ("valid", "held-out rows", VALID)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 # Longer numbers are written with an exponent.
-MANY_DIGITS = 1e8
+MANY_DIGITS = 1e6
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Teller:
         """Format a score."""
         if not math.isfinite(value):
             return "no number"
-        return f"{value:.{self.decimals}f}" if abs(value) < MANY_DIGITS * 10**-self.decimals else f"{value:.3g}"
+        return f"{value:.{self.decimals}f}" if abs(value) < MANY_DIGITS else f"{value:.3g}"
 
     def gain(self, value: float) -> str:
         """Format a difference of scores."""
@@ -66,4 +66,4 @@ def _percent(share: float) -> str:
 
 
 def _count(number: float) -> str:
-    return f"{number:,.0f}"
+    return f"{number:,.0f}" if number < MANY_DIGITS else f"{number:.0e}"

@@ -222,6 +222,10 @@ def _tell_best_failure(found: Measurements, teller: Teller) -> Finding:
 
 def _tell_controls(found: Measurements, teller: Teller) -> Iterator[Finding]:
     if found.linear is not None and np.isfinite(found.linear.valid).all():
+        if found.has_blown_up:
+            linear = _mean(found.linear.valid)
+            yield teller.tell("linear model", "a linear model scores {linear_s} on held-out rows.", linear=linear)
+            return
         gain = found.gain_over(found.linear, found.network)
         compared = "is better" if gain.is_clear else "is not clearly better"
         if found.gain_over(found.network, found.linear).is_clear:
