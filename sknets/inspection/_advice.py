@@ -9,6 +9,9 @@ from sknets.inspection._measurements import Measurements
 from sknets.inspection._network_place import NetworkPlace, replace_network
 from sknets.inspection._probes import Probe
 
+# What a change usually brings to a network that fits well, as a share of what can be learnt.
+USUAL_SHARE = 0.01
+
 
 @dataclass(frozen=True)
 class Advice:
@@ -48,29 +51,28 @@ class Advice:
 def advise(found: Measurements, estimator: Any, place: NetworkPlace) -> list[Advice]:
     """Return all changes whose gain is larger than its noise, in the order of their gains.
 
-    Where there is none, return the one that comes nearest.
+    Where there is none, return the one from which most is to be expected elsewhere: the largest of many doubtful gains
+    is mostly the most doubtful one, and the surest mostly the smallest.
     """
-    advice = []
-    for probe, scores in found.probes.values():
-        gain = found.gain(scores)
-        # What is still worse than a constant is no help.
-        if gain.mean > 0 and scores.valid.mean() > found.chance:
-            advice.append(
-                Advice(
-                    words=probe.words,
-                    parameters=_full_names(probe, place),
-                    gain=gain.mean,
-                    spread=gain.spread,
-                    noise=gain.noise,
-                    is_clear=gain.is_clear,
-                    score=float(scores.valid.mean()),
-                    estimator=apply(probe, estimator, place),
-                )
-            )
-    clear = [piece for piece in advice if piece.is_clear]
-    if clear:
-        return sorted(clear, key=lambda piece: piece.gain, reverse=True)
-    return sorted(advice, key=lambda piece: piece.gain / piece.noise, reverse=True)[:1]
+    gains = [(probe, scores, found.gain(scores)) for probe, scores in found.probes.values()]
+    # What is still worse than a constant is no help.
+    gains = [piece for piece in gains if piece[2].mean > 0 and piece[1].valid.mean() > found.chance]
+    chosen = sorted((piece for piece in gains if piece[2].is_clear), key=lambda piece: piece[2].mean, reverse=True)
+    if gains and not chosen:
+        chosen = [max(gains, key=lambda piece: piece[2].expect(USUAL_SHARE * found.reach))]
+    return [
+        Advice(
+            words=probe.words,
+            parameters=_full_names(probe, place),
+            gain=gain.mean,
+            spread=gain.spread,
+            noise=gain.noise,
+            is_clear=gain.is_clear,
+            score=float(scores.valid.mean()),
+            estimator=apply(probe, estimator, place),
+        )
+        for probe, scores, gain in chosen
+    ]
 
 
 def apply(probe: Probe, estimator: Any, place: NetworkPlace) -> Any:

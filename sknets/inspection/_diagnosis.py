@@ -35,7 +35,8 @@ class Diagnosis:
     advice : list of Advice
         What was tried and clearly helped, in the order of the measured gain: ``words``, ``parameters`` for
         ``set_params``, ``gain``, ``spread``, ``noise``, ``is_clear``, ``score``, and ``estimator``, an unfitted copy
-        with the change. Where nothing clearly helped, the single change that comes nearest, with ``is_clear`` False.
+        with the change. Where nothing clearly helped, the single change from which most is to be expected, with
+        ``is_clear`` False.
     curves : pandas.DataFrame
         A row an epoch and fold: ``fold``, ``epoch``, ``train_loss``, ``valid_loss``, ``train_score``, ``valid_score``.
         No rows for solvers without epochs.

@@ -20,6 +20,8 @@ class Gain:
         Mean difference of the scores; NaN where a fold has none.
     spread : float
         Standard deviation of the folds' differences.
+    standard_error : float
+        Of the mean.
     noise : float
         What the mean must exceed to be believed.
     is_clear : bool
@@ -28,8 +30,16 @@ class Gain:
 
     mean: float
     spread: float
+    standard_error: float
     noise: float
     is_clear: bool
+
+    def expect(self, scale: float) -> float:
+        """Return the gain that is to be expected elsewhere, where gains are usually of a size ``scale``.
+
+        The mean of the posterior for a normal prior around zero: the more doubtful a gain, the nearer to zero.
+        """
+        return self.mean * scale**2 / (scale**2 + self.standard_error**2)
 
 
 def measure_gain(before: np.ndarray, after: np.ndarray, test_per_train: float, large: float = math.inf) -> Gain:
@@ -49,9 +59,10 @@ def measure_gain(before: np.ndarray, after: np.ndarray, test_per_train: float, l
     differences = np.asarray(after, dtype=float) - np.asarray(before, dtype=float)
     n_folds = len(differences)
     if not np.isfinite(differences).all():
-        return Gain(math.nan, math.nan, math.nan, False)
+        return Gain(math.nan, math.nan, math.nan, math.nan, False)
     spread = float(differences.std(ddof=1))
     standard_error = spread * math.sqrt(1 / n_folds + test_per_train)
     noise = float(stats.t.ppf(CONFIDENCE, n_folds - 1)) * standard_error
     mean = float(differences.mean())
-    return Gain(mean, spread, noise, mean > max(noise, 0.0) or (mean >= large and bool((differences > 0).all())))
+    is_clear = mean > max(noise, 0.0) or (mean >= large and bool((differences > 0).all()))
+    return Gain(mean, spread, standard_error, noise, is_clear)

@@ -36,3 +36,11 @@ def test_a_large_gain_in_every_fold_is_clear_however_uneven():
 def test_no_change_and_no_number_are_no_gain():
     assert not measure_gain(np.ones(3), np.ones(3), 0.5).is_clear
     assert not measure_gain(np.ones(3), np.array([2.0, 2.0, np.nan]), 0.5).is_clear
+
+
+def test_what_is_expected_elsewhere_is_the_posterior_mean_of_a_normal_prior(rng):
+    gain = measure_gain(np.zeros(5), 0.2 + 0.1 * rng.normal(size=5), 0.25)
+    grid = np.linspace(-2, 2, 20001)
+    weights = stats.norm.pdf(grid, 0, 0.1) * stats.norm.pdf(gain.mean, grid, gain.standard_error)
+
+    assert gain.expect(0.1) == pytest.approx((grid * weights).sum() / weights.sum(), rel=1e-6)
