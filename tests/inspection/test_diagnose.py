@@ -109,6 +109,7 @@ def test_rows_that_repeat_are_a_warning(table):
     assert [finding.name for finding in verdict.evidence if finding.is_warning] == ["repeated rows"]
 
 
+@pytest.mark.slow
 def test_groups_keep_repeated_rows_together(table):
     X, y = table
     groups = np.repeat(np.arange(60), 2)
@@ -175,6 +176,7 @@ def test_gains_are_paired_differences_of_the_probes_own_scores(iris):
     np.testing.assert_allclose(probes["gain"], probes["valid_score"] - base, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_probe_is_cross_validation_of_the_changed_estimator(iris):
     pipeline, X, y, verdict = iris
     best = verdict.advice[0]
@@ -260,12 +262,17 @@ def test_takes_classifiers(table, estimator):
     [
         MLPRegressor(hidden_layer_sizes=(4,), max_iter=4, random_state=0),
         MLPRegressor(hidden_layer_sizes=(), max_iter=4, random_state=0),
-        TransformedTargetRegressor(
-            make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(4, 3), dropout=[0.1, 0.2], max_iter=4)),
-            transformer=StandardScaler(),
+        pytest.param(
+            TransformedTargetRegressor(
+                make_pipeline(
+                    StandardScaler(), MLPRegressor(hidden_layer_sizes=(4, 3), dropout=[0.1, 0.2], max_iter=4)
+                ),
+                transformer=StandardScaler(),
+            ),
+            marks=pytest.mark.slow,
         ),
         LinearRegression(),
-        LinearRegression(penalty="l2", solver="sgd", max_iter=4, random_state=0),
+        pytest.param(LinearRegression(penalty="l2", solver="sgd", max_iter=4, random_state=0), marks=pytest.mark.slow),
     ],
     ids=["bare", "no hidden layer", "transformed targets", "exact", "steps"],
 )
@@ -296,6 +303,7 @@ def test_takes_convolutions_and_tries_their_channels():
     assert (verdict.probes["error"] == "").all()
 
 
+@pytest.mark.slow
 def test_frames_strings_and_other_scores(table):
     X, y = table
     frame, labels = pd.DataFrame(X, columns=list("abcd")), pd.Series(np.where(y, "yes", "no"), index=range(7, 67))
