@@ -16,6 +16,7 @@ from benchmarks import (
     birds,
     context_cost,
     conv_stacks,
+    diagnosis,
     fashion_images,
     fit,
     image_steps,
@@ -43,6 +44,7 @@ SUITES = {
     "fashion": fashion_images,
     "birds": birds,
     "searches": searches,
+    "diagnosis": diagnosis,
 }
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"

@@ -4,6 +4,7 @@ Unlike scikit-learn's own, ``from_*`` only computes: nothing is drawn before ``p
 """
 
 from sknets.displays._capacity_curve import CapacityCurveDisplay
+from sknets.displays._diagnosis import DiagnosisDisplay
 from sknets.displays._feature_maps import FeatureMapDisplay
 from sknets.displays._filters import FilterDisplay
 from sknets.displays._image_grid import ImageGridDisplay
@@ -14,6 +15,7 @@ from sknets.displays._training_curve import TrainingCurveDisplay
 
 __all__ = [
     "CapacityCurveDisplay",
+    "DiagnosisDisplay",
     "FeatureMapDisplay",
     "FilterDisplay",
     "ImageGridDisplay",

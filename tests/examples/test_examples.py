@@ -18,6 +18,12 @@ EXPECTED_WORDS = {
     "plot_early_stopping.py": ["early stopping", "training score", "test score", "raise the test score from"],
     "plot_looking_inside.py": ["linear model", "network", "mistakes; the surest is", "less sure where it is wrong"],
     "plot_vanishing_gradients.py": ["logistic", "ReLU, residual", "test score", "a way past every layer"],
+    "plot_diagnosis.py": [
+        "Verdict: overfitting",
+        "Of what it has learnt",
+        "set_params(",
+        "takes the score on other folds",
+    ],
     "plot_where_trials_end.py": ["mlpclassifier__alpha", "networks trained", "were ended early", "never seen"],
     "plot_search_at_once.py": ["80 in 1 stack of 80", "one by one", "of the time", "the same candidate is the best"],
     "plot_gradient_descent_thermometer.py": ["Exact answer", "is within 1 % of the least one, 2.93."],
@@ -31,6 +37,7 @@ EXPECTED_WORDS = {
 }
 SLOW = {
     "demo.py",
+    "plot_diagnosis.py",
     "plot_looking_inside.py",
     "plot_vanishing_gradients.py",
     "plot_where_trials_end.py",
