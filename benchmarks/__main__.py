@@ -23,6 +23,7 @@ from benchmarks import (
     logistic,
     mnist_images,
     search,
+    search_floors,
     searches,
     small_calls,
     stack_sizes,
@@ -44,6 +45,7 @@ SUITES = {
     "fashion": fashion_images,
     "birds": birds,
     "searches": searches,
+    "search-floors": search_floors,
     "diagnosis": diagnosis,
 }
 RESULTS = ROOT / "benchmarks" / "results"

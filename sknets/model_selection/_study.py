@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,13 +21,17 @@ GRACE_SECONDS = 30
 # Writers of one SQLite file wait for each other this long.
 SQLITE_TIMEOUT_SECONDS = 60
 
+# Of several processes that start on a new database at the same moment, Optuna lets all but one fail: they make the same
+# tables. Those that lose look again after a while, and find the tables.
+CREATION_TRIES, CREATION_PAUSE_SECONDS = 20, 0.25
+
 
 def open_study(storage: Any, study_name: str | None, sampler: BaseSampler, pruner: BasePruner | None) -> optuna.Study:
     """Create a study, or open it where there is one of this name."""
     with quiet_optuna():
         try:
             study = optuna.create_study(
-                storage=_open_storage(storage),
+                storage=_open_storage_with_others(storage),
                 sampler=sampler,
                 pruner=pruner or NopPruner(),
                 # One in memory has no fellows; "hyperband" divides trials by the name.
@@ -61,6 +66,26 @@ def quiet_optuna() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
+
+
+def _open_storage_with_others(storage: Any) -> BaseStorage | None:
+    """Open a storage that another process may be making at this moment."""
+    n_tries = 0
+    while True:
+        n_tries += 1
+        try:
+            return _open_storage(storage)
+        except _reasons_not_to_open() as error:
+            if n_tries == CREATION_TRIES or not _is_being_made(error):
+                raise
+        time.sleep(CREATION_PAUSE_SECONDS)
+
+
+def _is_being_made(error: Exception) -> bool:
+    from sqlalchemy.exc import IntegrityError
+
+    # Databases say that there is a table in words of their own, with these two among them.
+    return isinstance(error, IntegrityError) or "already exists" in str(error)
 
 
 def _open_storage(storage: Any) -> BaseStorage | None:

@@ -6,14 +6,16 @@ import warnings
 
 import numpy as np
 from optuna.distributions import FloatDistribution
-from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.datasets import load_breast_cancer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sknets import MLPClassifier
-from sknets.model_selection import OptunaSearchCV
+from sknets.model_selection import OptunaSearchCV, _study
+
+#: Between heartbeats, and until one is missed: a killed process is to be noticed soon.
+SECONDS_OF_HEARTBEATS = 1, 2
 
 
 class Pause(TransformerMixin, BaseEstimator):
@@ -42,19 +44,10 @@ def make_search(storage, n_trials, seconds=0.0):
     )
 
 
-def open_storage(path):
-    return RDBStorage(
-        f"sqlite:///{path}",
-        engine_kwargs={"connect_args": {"timeout": 60}},
-        heartbeat_interval=1,
-        grace_period=2,
-        heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
-    )
-
-
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     X, y = load_breast_cancer(return_X_y=True)
-    search = make_search(open_storage(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
+    _study.HEARTBEAT_SECONDS, _study.GRACE_SECONDS = SECONDS_OF_HEARTBEATS
+    search = make_search(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
     search.fit(X[::3], y[::3])
     print(f"{len(search.cv_results_['params'])} trials, best {np.max(search.cv_results_['mean_test_score'])}")

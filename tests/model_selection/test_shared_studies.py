@@ -15,8 +15,9 @@ import pandas as pd
 import pytest
 from optuna.trial import TrialState
 from sklearn.base import clone
+from sqlalchemy.exc import OperationalError
 
-from sknets.model_selection import OptunaSearchCV, epoch_curves
+from sknets.model_selection import OptunaSearchCV, _study, epoch_curves
 from tests.contract._cases import FEW_EPOCHS
 from tests.model_selection import _study_worker
 from tests.model_selection.conftest import assert_same_search
@@ -145,6 +146,24 @@ def test_a_study_that_minimises_is_refused(pipeline, space, tumours, tmp_path):
         OptunaSearchCV(pipeline, space, storage=storage, study_name="a").fit(*tumours)
 
 
+def test_a_database_that_another_process_is_making_is_opened_when_it_is_made(
+    pipeline, space, tumours, tmp_path, monkeypatch
+):
+    open_storage, failures = _study._open_storage, iter(["table studies already exists"] * 2)
+
+    def lose_twice(storage):
+        for message in failures:
+            raise OperationalError("CREATE TABLE studies", None, sqlite3.OperationalError(message))
+        return open_storage(storage)
+
+    monkeypatch.setattr(_study, "_open_storage", lose_twice)
+    monkeypatch.setattr(_study, "CREATION_PAUSE_SECONDS", 0.0)
+    search = OptunaSearchCV(pipeline, space, n_trials=2, cv=2, storage=tmp_path / "study.db").fit(*tumours)
+
+    assert len(search.study_.trials) == 2
+    assert next(failures, None) is None
+
+
 @pytest.mark.slow
 def test_two_processes_share_the_trials_of_a_study(tmp_path, start_worker):
     path = tmp_path / "study.db"
@@ -183,14 +202,17 @@ def test_a_trial_of_a_killed_process_is_run_by_another(tmp_path, start_worker):
 
 
 @pytest.mark.slow
-def test_a_study_goes_on_when_all_of_its_processes_were_killed(tmp_path, tumours, start_worker):
+def test_a_study_goes_on_when_all_of_its_processes_were_killed(tmp_path, tumours, start_worker, monkeypatch):
     path = tmp_path / "study.db"
     doomed = [start_worker(path, 8, seconds) for seconds in (0.02, 600)]
     wait_for_trials(path, "COMPLETE", 2)
     for worker in doomed:
         kill(worker)
 
-    search = _study_worker.make_search(_study_worker.open_storage(path), 8).fit(*tumours)
+    heartbeat_seconds, grace_seconds = _study_worker.SECONDS_OF_HEARTBEATS
+    monkeypatch.setattr(_study, "HEARTBEAT_SECONDS", heartbeat_seconds)
+    monkeypatch.setattr(_study, "GRACE_SECONDS", grace_seconds)
+    search = _study_worker.make_search(path, 8).fit(*tumours)
 
     assert len(search.cv_results_["params"]) == 8
     done = [trial for trial in load_trials(path) if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
