@@ -21,7 +21,7 @@ from sknets.inspection._fold_fits import FoldScores, Split, Variant, fit_variant
 from sknets.inspection._judgement import judge
 from sknets.inspection._leaks import find_telling_column, measure_repeated_share
 from sknets.inspection._measurements import Measurements
-from sknets.inspection._network_place import NetworkPlace, find_network
+from sknets.inspection._network_place import NetworkPlace, locate_network
 from sknets.inspection._probes import Probe, make_probes
 from sknets.inspection._row_subsets import take_subsets
 
@@ -97,7 +97,7 @@ def diagnose(
     'undertrained'
     """
     began = perf_counter()
-    place = find_network(estimator)
+    place = locate_network(estimator)
     scorer = _check_scoring(estimator, scoring)
     splits = _check_splits(estimator, X, y, cv, groups)
     rng = check_random_state(copy.deepcopy(place.network.random_state) if random_state is None else random_state)

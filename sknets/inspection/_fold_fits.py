@@ -14,7 +14,7 @@ from sklearn.model_selection import cross_validate
 
 from sknets.batching import batched_fits
 from sknets.exceptions import DivergenceError
-from sknets.inspection._network_place import find_network
+from sknets.inspection._network_place import locate_network
 from sknets.model_selection import ValidationMonitor, epoch_curves
 
 Split = tuple[np.ndarray, np.ndarray]
@@ -132,7 +132,7 @@ def _prepare_network(estimator: Any, seed: int, scoring: Any, is_watched: bool) 
     if prefix is not None:
         estimator.set_params(**{f"{prefix}random_state": seed})
     if is_watched:
-        network = find_network(estimator).network
+        network = locate_network(estimator).network
         others = getattr(network, "_skl_callbacks", ())
         network.set_callbacks(*others, ValidationMonitor(scoring=scoring))
 

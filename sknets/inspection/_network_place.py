@@ -30,7 +30,7 @@ class NetworkPlace:
         return self.prefix.removesuffix("__")
 
 
-def find_network(estimator: Any) -> NetworkPlace:
+def locate_network(estimator: Any) -> NetworkPlace:
     """Return the network at the end of pipelines and inside of transformed targets.
 
     Raises
@@ -52,7 +52,7 @@ def find_network(estimator: Any) -> NetworkPlace:
 
 def replace_network(estimator: Any, predictor: Any) -> Any:
     """Return an unfitted copy that predicts with ``predictor`` where ``estimator`` does with its network."""
-    step = find_network(estimator).step
+    step = locate_network(estimator).step
     return clone(estimator).set_params(**{step: predictor}) if step else predictor
 
 

@@ -14,7 +14,7 @@ from sknets import (
     Perceptron,
     TransferClassifier,
 )
-from sknets.inspection._network_place import find_network, replace_network
+from sknets.inspection._network_place import locate_network, replace_network
 from sknets.inspection._probes import make_probes
 
 NETWORKS = [
@@ -87,10 +87,10 @@ def test_finds_the_network_and_puts_another_in_its_place():
     inner = make_pipeline(StandardScaler(), make_pipeline(StandardScaler(), network))
     estimator = TransformedTargetRegressor(inner, transformer=StandardScaler())
 
-    place = find_network(estimator)
+    place = locate_network(estimator)
     replaced = replace_network(estimator, LinearRegression())
 
     assert place.network is network
     assert place.prefix == "regressor__pipeline__mlpregressor__"
     assert isinstance(replaced.regressor[-1][-1], LinearRegression)
-    assert find_network(estimator).network is network
+    assert locate_network(estimator).network is network
