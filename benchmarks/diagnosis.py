@@ -112,8 +112,8 @@ def _tell_digits(case: dict[str, Any]) -> str:
     bound = MAX_SECONDS if case["rows"] == 1797 else None
     return (
         f"`diagnose` of a scaled `MLPClassifier(max_iter={case['max_epochs']})` on {case['rows']} rows of "
-        f"scikit-learn's digits with five folds: {case['networks']} networks, with {case['threads']} thread(s) in "
-        f"{within(case['seconds'], bound, digits=1)} seconds. Verdict: {_label(case)}."
+        f"scikit-learn's digits with five folds: {case['networks']} networks, {case['threads']} thread(s). Seconds: "
+        f"{within(case['seconds'], bound, digits=1)}. Verdict: {_label(case)}."
     )
 
 
@@ -135,4 +135,4 @@ def _label(case: dict[str, Any]) -> str:
 def _tell_improved(tables: list[dict[str, Any]]) -> str:
     n_improved = sum(case["after"] is not None and mean(case["after"]) > mean(case["before"]) for case in tables)
     bound = MIN_IMPROVED if len(tables) == len([*CLASSIFICATIONS, *REGRESSIONS]) else None
-    return f"Improved: {at_least(n_improved, bound, digits=0)} of {len(tables)}."
+    return f"Tables on which the advice helped, of {len(tables)}: {at_least(n_improved, bound, digits=0)}."
