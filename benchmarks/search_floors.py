@@ -106,6 +106,6 @@ def section(results: list[dict[str, Any]]) -> str:
         f"faster. Then the milliseconds that one network of {HIDDEN[0]} units takes for an epoch, trained alone, with "
         "those of a trial's other folds, and with those of further trials, by batch size: with the default batches of "
         "200 rows a step is mostly arithmetic, of which a stack saves little beyond a trial's own folds; with small "
-        "ones it is mostly overhead, which it shares. Trials that are proposed together also see fewer finished ones, so that fewer are pruned.\n\n"
-        + table(header, rows)
+        "ones it is mostly overhead, which it shares. Trials that are proposed together also see fewer finished ones, "
+        "so that fewer are pruned.\n\n" + table(header, rows)
     )
