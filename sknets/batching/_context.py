@@ -42,7 +42,8 @@ class batched_fits:
     Each task (one candidate and fold, one estimator of an ensemble) runs as usual until its network is about to be
     trained, and waits there. When all wait, those are grouped that can share a stack, trained, and their tasks go on
     to scoring. Tasks run one at a time, in their order, unless the tool was given ``n_jobs``; then so many run in
-    threads at a time. ``n_jobs`` of tools inside of tools has no effect. A tool's ``pre_dispatch`` is obeyed: with a
+    threads at a time; in worker processes, as without the context, if no network that could share a stack is in its
+    tasks. ``n_jobs`` of tools inside of tools has no effect. A tool's ``pre_dispatch`` is obeyed: with a
     small number so few networks are trained together.
 
     What cannot share a stack is trained alone, and the report says why. So is a ``fit`` that no tool runs, or that runs

@@ -144,16 +144,15 @@ class OneCallBackend(BatchedFitsBackend):
         self._tasks.clear()
 
     def _run_plain_tasks(self) -> None:
-        """Run all tasks as joblib would without the context, if there is nothing in them to train together."""
-        held = look_into(task.function for task in self._tasks)
+        """Run tasks as joblib would without the context, as long as there is nothing in them to train together."""
         runs_one_by_one = here.task is not None or self._n_running == 1
         # The callbacks of tasks that are done submit further ones.
-        while self._tasks and held is Holds.NO_NETWORK and runs_one_by_one:
+        while self._tasks and runs_one_by_one and look_into([self._tasks[0].function]) is Holds.NO_NETWORK:
             task = self._tasks.pop(0)
             with _no_network():
                 result = task.function()
             task.take_result(result)
-        while self._tasks and held < Holds.NETWORKS and not runs_one_by_one:
+        while self._tasks and not runs_one_by_one and look_into(t.function for t in self._tasks) < Holds.NETWORKS:
             tasks, self._tasks = self._tasks, []
             functions = [task.function for task in tasks]
             results = run_elsewhere(functions, self._n_running, own_backend(self._n_running, self._hints, self.outer))

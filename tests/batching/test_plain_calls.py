@@ -158,6 +158,16 @@ def test_tasks_held_back_by_pre_dispatch_all_run(data, no_session):
     assert [model.predict([[0] * 4])[0] for model in models] == [k % 3 for k in range(7)]
 
 
+def test_tasks_without_a_network_before_them_do_not_keep_networks_apart(data):
+    tasks = [delayed(DummyClassifier().fit)(*data)] * 3 + [
+        delayed(MLPClassifier((3,), max_iter=2, random_state=seed).fit)(*data) for seed in range(4)
+    ]
+    with batched_fits() as report:
+        Parallel()(tasks)
+
+    assert report.stack_sizes == [4]
+
+
 @pytest.mark.slow
 def test_worker_processes_give_what_this_one_gives(data):
     with warnings.catch_warnings():
