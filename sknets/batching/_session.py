@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from sknets._garbage import old_objects_set_aside
 from sknets.batching._call import Call
 from sknets.batching._here import here
 from sknets.batching._memory import default_limit
@@ -88,19 +89,20 @@ class Session:
         When it is interrupted, by Ctrl-C as a rule, tasks are abandoned. Those that run are waited for until they come
         to rest, unless it is interrupted again.
         """
-        try:
-            self.post(self._coordinator.begin, self)
-            while (order := self._orders.get()) is not None:
-                carry_out(order)
-                self.post(self.schedule.trained, order)
-                # While the thread waits, nothing of the networks may stay.
-                del order
-        except BaseException:
-            here.is_training = False
-            self.post(self.schedule.abort, self)
-            while self._orders.get() is not None:
-                pass
-            raise
+        with old_objects_set_aside():
+            try:
+                self.post(self._coordinator.begin, self)
+                while (order := self._orders.get()) is not None:
+                    carry_out(order)
+                    self.post(self.schedule.trained, order)
+                    # While the thread waits, nothing of the networks may stay.
+                    del order
+            except BaseException:
+                here.is_training = False
+                self.post(self.schedule.abort, self)
+                while self._orders.get() is not None:
+                    pass
+                raise
         if self._error is not None:
             raise RuntimeError("Fits could not be trained together; please report this.") from self._error
 

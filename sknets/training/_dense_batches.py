@@ -92,6 +92,11 @@ class StackedBatches:
             self._gather()
         return iter(self.gathered)
 
+    def draw_orders(self) -> None:
+        """Draw every network's order for one more epoch into ``index``, for those who gather the rows themselves."""
+        for k, order in enumerate(self.orders):
+            self._follow(k, order)
+
     def compact(self, kept: Sequence[int]) -> "StackedBatches":
         """Return the batches of some of the networks, going on with their orders."""
         parts, orders = [self.parts[k] for k in kept], [self.orders[k] for k in kept]

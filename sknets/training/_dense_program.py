@@ -43,6 +43,14 @@ class DenseProgram:
         For none of them ``why_not_stacked`` has a reason; all have one structure, solver and loss.
     n_rows : int
         Rows in a pass of the longest network, padding included.
+
+    Attributes
+    ----------
+    vector, gradient : torch.Tensor of shape (n_elements,)
+        Of each parameter the networks' values one after the other, and matrices first.
+    starts : list of int
+        Where the values of each parameter begin in them, in the order of a module's parameters.
+    rule : UpdateRule
     """
 
     def __init__(self, nets: Sequence["InMemoryNet"], n_rows: int) -> None:
@@ -166,6 +174,12 @@ class DenseProgram:
         finite: list[bool] = torch.isfinite(sums).tolist()
         return finite
 
+    def snapshot(self) -> Snapshot:
+        """Copy the weights and running statistics of the only network."""
+        if self._normalizations or not self._shares_memory:
+            return self.read_snapshot(ProgramState(self.vector, self._statistics()), 0)
+        return Snapshot.of_vector(self.vector, self.starts, self.nets[0].module_.buffers())
+
     def copy_state(self) -> ProgramState:
         """Copy all networks' weights and running statistics."""
         return ProgramState(self.vector.clone(), [t.clone() for t in self._statistics()])
@@ -238,6 +252,7 @@ class DenseProgram:
         self.vector, self.gradient = vector, gradient
         sizes = [k * torch.Size(shape).numel() for shape in shapes]
         self.values = [part.view(k, *shape) for part, shape in zip(vector.split(sizes), shapes, strict=True)]
+        self.starts = [int(self.values[index].storage_offset()) for index in self._order_of_module]
         self.slopes = [part.view(k, *shape) for part, shape in zip(gradient.split(sizes), shapes, strict=True)]
 
     def _places(self, parameter: nn.Parameter) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,6 +1,7 @@
 """Training by mini-batch gradients: one pass over shuffled batches an epoch."""
 
 import math
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import torch
 from sknets._warnings import warn_user
 from sknets.exceptions import DivergenceError, DivergenceWarning
 from sknets.training._batches import MAX_GATHERED_BYTES, EpochBatches, count_bytes
+from sknets.training._compiled_pass import CompiledPass, can_compile
 from sknets.training._dense_batches import Batch, SingleBatches, StackedBatches
 from sknets.training._dense_program import DenseProgram
 from sknets.training._epoch_log import (
@@ -20,6 +22,7 @@ from sknets.training._epoch_log import (
     log_batch,
 )
 from sknets.training._plan import Penalty, Rows
+from sknets.training._snapshot import Snapshot
 
 if TYPE_CHECKING:
     from sknets.training._net import InMemoryNet
@@ -44,7 +47,7 @@ def _run_epochs(net: "InMemoryNet", descent: "_Descent", train: Rows, validation
     for epoch in range(n_epochs):
         begin_epoch(net)
         loss = descent.run_pass()
-        weights = net.snapshot()
+        weights = descent.steps.snapshot()
         if not (math.isfinite(loss) and weights.is_finite()):
             # First, lest the program's moments be given to the optimizer that begins anew.
             descent.leave_program()
@@ -64,20 +67,26 @@ class _Descent:
     def __init__(self, net: "InMemoryNet", train: Rows) -> None:
         self.net = net
         self.train = train
-        self.steps: Any = _ProgramSteps(net, train) if DenseProgram.can_run(net) else _AutogradSteps(net, train)
-        self.rate: float | None = None
         self.is_listened_to = net.hooks("on_batch_begin", "on_batch_end", "on_grad_computed")
+        self.steps: Any = (
+            _ProgramSteps(net, train, self.is_listened_to) if DenseProgram.can_run(net) else _AutogradSteps(net, train)
+        )
+        self.rate: float | None = None
 
     def run_pass(self) -> float:
         """Step through all batches once and return their mean loss, penalty included."""
-        self.net.module_.train()
         if self.net.callbacks_:
             self._follow_frozen_layers()
+        if not self.steps.takes_whole_pass:
+            self.net.module_.train()
         self._set_rate(self.net.epochs_of_fit)
         self.n_rows = 0
         try:
-            with self.steps.mode() if not self.is_listened_to else nullcontext():
-                self._step_through()
+            if self.steps.takes_whole_pass:
+                self._take_whole_pass()
+            else:
+                with self.steps.mode() if not self.is_listened_to else nullcontext():
+                    self._step_through()
         except KeyboardInterrupt:
             end_epoch_early(self.net, self.steps.end_pass() if self.n_rows else None, self.n_rows)
             raise
@@ -105,6 +114,20 @@ class _Descent:
             self.rate = rate
             self.net.set_learning_rate(rate)
 
+    def _take_whole_pass(self) -> None:
+        net, sizes = self.net, self.steps.sizes
+
+        def note_rows(n_batches: int) -> None:
+            self.n_rows = sum(sizes[:n_batches])
+
+        # A callback may have set another rate than the schedule's.
+        rates = [net.optimizer_.param_groups[0]["lr"]] * len(sizes)
+        if net.schedule.per_batch:
+            rates = net.schedule.rates_in_epoch(net.epochs_of_fit, len(sizes))
+        self.steps.take_whole_pass(rates, note_rows)
+        if net.schedule.per_batch:
+            self._set_rate(net.epochs_of_fit + (len(sizes) - 1) / len(sizes))
+
     def _step_through(self) -> None:
         net, steps, is_listened_to, schedule = self.net, self.steps, self.is_listened_to, self.net.schedule
         sizes = steps.sizes
@@ -130,7 +153,7 @@ class _ProgramSteps:
     #: Spares torch the bookkeeping of what could be differentiated.
     mode = torch.inference_mode
 
-    def __init__(self, net: "InMemoryNet", train: Rows) -> None:
+    def __init__(self, net: "InMemoryNet", train: Rows, is_listened_to: bool) -> None:
         self.net = net
         self.batches: StackedBatches | SingleBatches
         if isinstance(train.inputs, torch.Tensor) and count_bytes(train.inputs) <= MAX_GATHERED_BYTES:
@@ -139,9 +162,23 @@ class _ProgramSteps:
             tensors = [train.inputs, train.targets, train.weights]
             self.batches = SingleBatches(EpochBatches(tensors, net.order, net.has_batch_normalization))
         self.program = DenseProgram([net], self.batches.n_rows)
+        self.compiled: CompiledPass | None = None
+        if isinstance(self.batches, StackedBatches) and not is_listened_to and can_compile(net, train.inputs):
+            self.compiled = CompiledPass(self.program, self.batches)
         self.sizes = [n_rows for (n_rows,) in self.batches.sizes]
         self.groups = net.optimizer_.param_groups
         self.next_epoch = self.batches.next_epoch
+
+    @property
+    def takes_whole_pass(self) -> bool:
+        """Whether a pass is one call instead of one for each step."""
+        return self.compiled is not None
+
+    def take_whole_pass(self, rates: list[float], note_rows: Callable[[int], None]) -> None:
+        """Step through all batches, each at its own rate."""
+        compiled: Any = self.compiled
+        compiled.run([rates], note_rows)
+        self._satisfy_torch()
 
     def compute_gradient(self, batch: Batch, n_rows: int) -> torch.Tensor:
         return self.program.compute_gradient(batch)
@@ -149,6 +186,9 @@ class _ProgramSteps:
     def update(self) -> None:
         """Step at the rate that the net's own optimizer is set to."""
         self.program.update((self.groups[0]["lr"],))
+        self._satisfy_torch()
+
+    def _satisfy_torch(self) -> None:
         # What torch's schedulers look for before they lower the rate of the net's own optimizer.
         optimizer: Any = self.net.optimizer_
         optimizer._opt_called = True
@@ -156,7 +196,10 @@ class _ProgramSteps:
     def end_pass(self) -> float:
         if self.net.callbacks_:
             self.program.write_optimizer_state(0)
-        return self.program.end_pass()[0]
+        return (self.program if self.compiled is None else self.compiled).end_pass()[0]
+
+    def snapshot(self) -> Snapshot:
+        return self.program.snapshot()
 
     def close(self) -> None:
         self.program.write_back(0)
@@ -179,6 +222,7 @@ class _AutogradSteps:
     """Steps along gradients that torch derives: for every module."""
 
     mode = nullcontext
+    takes_whole_pass = False
 
     def __init__(self, net: "InMemoryNet", train: Rows) -> None:
         self.net = net
@@ -212,6 +256,9 @@ class _AutogradSteps:
         loss = self.log.mean_loss()
         self.log = _PassLog(self.sizes)
         return loss
+
+    def snapshot(self) -> Snapshot:
+        return self.net.snapshot()
 
     def close(self) -> None:
         """Nothing was taken."""

@@ -317,6 +317,11 @@ class InMemoryNet(NeuralNet):
         work: Work = self._work[1]
         return work
 
+    def step_flops(self, inputs: torch.Tensor | RowSource) -> float:
+        """Return the floating-point operations of a step along a full batch of ``inputs``."""
+        # Forward, and backward for weights and for inputs: a product and a sum each.
+        return 6.0 * self.work_for(inputs).n_products * self.order.batch_size
+
     def mean_loss(self, outputs: torch.Tensor, rows: Rows) -> float:
         """Return the mean loss of ``rows``, without penalty, given their outputs."""
         return float(self.criterion_(outputs, rows.targets, rows.weights))

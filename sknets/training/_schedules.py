@@ -34,6 +34,12 @@ class Schedule:
         """Return the rate after ``progress`` epochs, a fraction counting the batches of the running epoch."""
         return self.rate
 
+    def rates_in_epoch(self, n_epochs_done: int, n_batches: int) -> list[float]:
+        """Return the rate of each batch of the epoch that begins."""
+        if not self.per_batch:
+            return [self.rate_at(n_epochs_done)] * n_batches
+        return [self.rate_at(n_epochs_done + index / n_batches) for index in range(n_batches)]
+
     def after_epoch(self, n_rows_seen: int, n_epochs_without_gain: int) -> None:
         """Take note of one finished epoch."""
 

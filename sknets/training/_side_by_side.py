@@ -20,6 +20,10 @@ from sknets.training._stacked_descent import Interrupts, descend_together
 # compute (measured; docs/benchmarks.md).
 MIN_THREAD_FLOPS = 30e6
 
+# Operations in all of networks that are trained by machine code, which needs Python once an epoch, from which they are
+# worth a thread.
+MIN_COMPILED_WORK = 100e6
+
 
 class _Part(NamedTuple):
     """Networks that one thread trains together.
@@ -49,8 +53,15 @@ class _Part(NamedTuple):
         return (
             is_on_cpu
             and all(trainee.reason_alone is None and trainee.flops <= SMALL_STEP_FLOPS for trainee in self.trainees)
-            and self.step_cost >= MIN_THREAD_FLOPS
+            and self.n_worth_threads >= 1
         )
+
+    @property
+    def n_worth_threads(self) -> int:
+        """How many threads it is worth."""
+        if all(trainee.is_compiled for trainee in self.trainees):
+            return int(self.work // MIN_COMPILED_WORK)
+        return int(self.step_cost // MIN_THREAD_FLOPS)
 
 
 def gains_beside_others(trainee: Trainee, n_threads: int) -> bool:
@@ -93,7 +104,7 @@ def train_stacks(
 
 def _divide(part: _Part, n_threads: int) -> list[_Part]:
     """Give each thread a part of a stack, if the parts are large enough for threads of their own."""
-    n_parts = int(min(n_threads, part.step_cost // MIN_THREAD_FLOPS, len(part.trainees)))
+    n_parts = min(n_threads, part.n_worth_threads, len(part.trainees))
     if n_parts < 2 or not part.may_share_cores():
         return [part]
     size = -(-len(part.trainees) // n_parts)

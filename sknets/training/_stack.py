@@ -8,6 +8,7 @@ import torch
 
 from sknets._threads import single_threaded, single_threaded_blas
 from sknets._warnings import warn_user
+from sknets.training._compiled_pass import can_compile
 from sknets.training._dense_program import DenseProgram
 from sknets.training._gradient_descent import end_diverged
 from sknets.training._net import INTERRUPTED, MAX_PASS_ELEMENTS, InMemoryNet
@@ -42,6 +43,8 @@ class Trainee:
         Trainees of equal keys may share a stack.
     n_bytes : int
         Memory that it takes in a stack; 0 where it cannot share one.
+    is_compiled : bool
+        Whether its steps are machine code.
     """
 
     def __init__(self, plan: TrainingPlan, net: InMemoryNet) -> None:
@@ -51,6 +54,7 @@ class Trainee:
         self.reason_alone = _find_reason_alone(plan, net)
         self.key = () if self.reason_alone else _make_key(plan, net)
         self.n_bytes = 0 if self.reason_alone else _count_bytes(plan, net)
+        self.is_compiled = self.reason_alone is None and can_compile(net, plan.train.inputs)
         self.error: BaseException | None = None
         self.diverged_at: tuple[float, int] | None = None
         self.was_interrupted = False
@@ -203,8 +207,7 @@ def _has_convolutions(net: InMemoryNet) -> bool:
 
 
 def _count_flops(plan: TrainingPlan, net: InMemoryNet) -> float:
-    # Forward, and backward for weights and for inputs: a product and a sum each.
-    return 6.0 * net.work_for(plan.train.inputs).n_products * net.order.batch_size
+    return net.step_flops(plan.train.inputs)
 
 
 def _count_bytes(plan: TrainingPlan, net: InMemoryNet) -> int:

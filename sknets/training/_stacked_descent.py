@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from sknets._interrupts import uninterrupted
+from sknets.training._compiled_pass import CompiledPass, can_compile
 from sknets.training._dense_batches import StackedBatches
 from sknets.training._dense_program import DenseProgram
 from sknets.training._epoch_log import begin_epoch, close_interrupted_epoch, end_epoch, end_epoch_early
@@ -66,6 +67,10 @@ class _StackedDescent:
             nets[0].recipe.precision.dtype,
         )
         self.program = DenseProgram(nets, self.batches.n_rows)
+        first = trainees[0]
+        self.compiled: CompiledPass | None = None
+        if can_compile(first.net, first.plan.train.inputs):
+            self.compiled = CompiledPass(self.program, self.batches)
         self.looked_at = self._join_looked_at()
         # Vectors of weights, and running statistics, at the ends of the last two epochs.
         self.last = self.before = self.program.copy_state()
@@ -82,7 +87,7 @@ class _StackedDescent:
             begin_epoch(net)
         with torch.inference_mode():
             self._step_through(nets)
-        losses = self.losses = self.program.end_pass()
+        losses = self.losses = self._end_pass()
         state = self.program.copy_state()
         are_finite = self.program.are_finite()
         outputs = self._evaluate()
@@ -109,7 +114,7 @@ class _StackedDescent:
         """Close every open epoch and keep what was learnt."""
         losses: Sequence[float | None] = [None] * len(self.live)
         if any(self.n_rows_stepped):
-            losses = self.losses or self.program.end_pass()
+            losses = self.losses or self._end_pass()
         for k, trainee in enumerate(self.live):
             trainee.net.was_interrupted = trainee.was_interrupted = True
             # The row of a divergence is closed, or dropped, when the training is finished.
@@ -129,7 +134,31 @@ class _StackedDescent:
             end_epoch_early(net, loss, self.n_rows_stepped[k])
         close_interrupted_epoch(net, len(trainee.plan.train))
 
+    def _end_pass(self) -> list[float]:
+        return self.program.end_pass() if self.compiled is None else self.compiled.end_pass()
+
     def _step_through(self, nets: "list[InMemoryNet]") -> None:
+        if self.compiled is None:
+            self._step_by_operations(nets)
+        else:
+            self._step_by_machine_code(nets, self.compiled)
+
+    def _step_by_machine_code(self, nets: "list[InMemoryNet]", compiled: CompiledPass) -> None:
+        self.n_rows_stepped = [0] * len(nets)
+
+        def note_rows(n_batches: int) -> None:
+            self.n_rows_stepped = [sum(own) for own in zip(*self.batches.sizes[:n_batches], strict=True)]
+            if self.hears_of_interrupt():
+                raise KeyboardInterrupt
+
+        n_batches = compiled.n_batches
+        rates = [net.schedule.rates_in_epoch(net.epochs_of_fit, n_batches) for net in nets]
+        compiled.run(rates, note_rows)
+        for net, own in zip(nets, rates, strict=True):
+            if net.optimizer_.param_groups[-1]["lr"] != own[-1]:
+                net.set_learning_rate(own[-1])
+
+    def _step_by_operations(self, nets: "list[InMemoryNet]") -> None:
         program, n_batches = self.program, len(self.batches.sizes)
         schedules = [net.schedule for net in nets]
         starts = [net.epochs_of_fit for net in nets]
@@ -204,6 +233,8 @@ class _StackedDescent:
         self.before = self.program.select_state(self.before, kept)
         self.batches = self.batches.compact(kept)
         self.program.compact(kept)
+        if self.compiled is not None:
+            self.compiled = CompiledPass(self.program, self.batches)
         self.looked_at = self._join_looked_at()
 
     def _end(self, trainee: "Trainee") -> None:

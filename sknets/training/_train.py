@@ -58,8 +58,7 @@ def takes_one_thread(plan: TrainingPlan, net: InMemoryNet) -> bool:
     """Whether a step is so small that a second CPU thread gains nothing."""
     if torch.device(net.device).type != "cpu":
         return False
-    # Forward, and backward for weights and for inputs: a product and a sum each.
-    return 6 * net.work_for(plan.train.inputs).n_products * net.order.batch_size <= SMALL_STEP_FLOPS
+    return net.step_flops(plan.train.inputs) <= SMALL_STEP_FLOPS
 
 
 def check_callbacks(callbacks: Any) -> tuple[Any, ...]:

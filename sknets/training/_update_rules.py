@@ -101,6 +101,10 @@ class UpdateRule(ABC):
         self._n_taken += 1
         self._update()
 
+    def count_steps(self, n_steps: int) -> None:
+        """Take note of steps that others have taken over the same memory."""
+        self._n_taken += n_steps
+
     def compact(
         self,
         kept: Sequence[int],

@@ -36,7 +36,7 @@ class Engine:
                 self.plan, self.net, self.error = plan, net, None
                 self.reason_alone = engine.reason_alone(plan)
                 self.key = repr(sorted(plan.recipe.module.arguments.items()))
-                self.is_too_large = False
+                self.is_too_large = self.is_compiled = False
                 self.n_bytes = engine.n_bytes
                 self.flops = self.n_steps = 0
 

@@ -12,9 +12,9 @@ from skorch.callbacks import Callback
 from sknets import LinearRegression, MLPClassifier, MLPRegressor
 from sknets.exceptions import DivergenceError, DivergenceWarning
 from sknets.training import LOSSES
-from sknets.training._dense_program import DenseProgram
 from sknets.training._gradient_descent import _PassLog
 from tests.training._fitting import dense_layers, fit
+from tests.training._ways import in_both_ways, press_at, press_at_step
 
 SGD = {"solver": "sgd", "learning_rate_init": 0.05, "hidden_layer_sizes": (6,), "max_iter": 8, "random_state": 5}
 N_ROWS = 70
@@ -351,38 +351,15 @@ def interrupted(estimator, *data, **more):
         return estimator.fit(*data, **more)
 
 
-def interrupt(monkeypatch, owner, name, k):
-    """Press Ctrl-C in the k-th call of a method."""
-    original, calls = getattr(owner, name), []
-
-    def method(self, *args, **kwargs):
-        calls.append(1)
-        if len(calls) == k:
-            raise KeyboardInterrupt
-        return original(self, *args, **kwargs)
-
-    monkeypatch.setattr(owner, name, method)
-
-
-def interrupt_gradient(monkeypatch, k):
-    interrupt(monkeypatch, DenseProgram, "compute_gradient", k)
-
-
-def interrupt_step(monkeypatch, k):
-    interrupt(monkeypatch, DenseProgram, "update", k)
-
-
 PARAMETERS = SGD | {"batch_size": 10, "shuffle": False}  # seven steps an epoch
 
 
-@pytest.mark.parametrize("interrupt_within", [interrupt_gradient, interrupt_step])
+@in_both_ways
 @pytest.mark.parametrize(("k", "n_whole_steps"), [(10, 9), (7, 6), (8, 7), (2, 1)])
-def test_an_interruption_keeps_the_steps_that_were_done(
-    inputs, targets, monkeypatch, interrupt_within, k, n_whole_steps
-):
+def test_an_interruption_keeps_the_steps_that_were_done(inputs, targets, monkeypatch, way, k, n_whole_steps):
     y = targets["one output"]
 
-    interrupt_within(monkeypatch, k)
+    press_at_step(monkeypatch, way, k)
     reg = interrupted(MLPRegressor(**PARAMETERS), inputs, y)
     monkeypatch.undo()
 
@@ -400,11 +377,12 @@ def test_an_interruption_keeps_the_steps_that_were_done(
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
 
 
+@in_both_ways
 @pytest.mark.parametrize(("k", "n_rows_seen", "n_epochs"), [(10, 90, 2), (8, 70, 1), (4, 30, 1), (1, 0, 0)])
 def test_an_interrupted_epoch_is_logged_where_it_learnt_something(
-    inputs, targets, monkeypatch, k, n_rows_seen, n_epochs
+    inputs, targets, monkeypatch, way, k, n_rows_seen, n_epochs
 ):
-    interrupt_step(monkeypatch, k)
+    press_at_step(monkeypatch, way, k)
 
     reg = interrupted(MLPRegressor(**PARAMETERS), inputs, targets["one output"])
 
@@ -434,10 +412,11 @@ def test_an_interruption_from_any_hook_keeps_what_was_learnt(inputs, targets, mo
     assert all({"train_loss", "seconds"} <= set(row) for row in reg.history_)
 
 
-def test_early_stopping_restores_the_best_weights_after_an_interruption(inputs, targets, monkeypatch):
+@in_both_ways
+def test_early_stopping_restores_the_best_weights_after_an_interruption(inputs, targets, way, monkeypatch):
     X, y, X_val, y_val = inputs[:50], targets["one output"][:50], inputs[50:], targets["one output"][50:]
     parameters = SGD | {"learning_rate_init": 0.1, "max_iter": 40, "batch_size": 10, "n_iter_no_change": 100}
-    interrupt_step(monkeypatch, 5 * 20 + 3)
+    press_at_step(monkeypatch, way, 5 * 20 + 3)
 
     reg = interrupted(MLPRegressor(early_stopping=True, **parameters), X, y, X_val=X_val, y_val=y_val)
 
@@ -450,7 +429,7 @@ def test_early_stopping_restores_the_best_weights_after_an_interruption(inputs, 
 def test_an_interruption_while_validation_rows_are_scored_leaves_a_whole_log(inputs, targets, monkeypatch):
     y = targets["one output"]
     # The loss as a module is called for validation rows only.
-    interrupt(monkeypatch, LOSSES["squared_error"], "forward", 2)
+    press_at(monkeypatch, LOSSES["squared_error"], "forward", 2)
 
     reg = interrupted(MLPRegressor(**PARAMETERS), inputs, y, X_val=inputs, y_val=y)
 
@@ -475,9 +454,10 @@ def test_an_interruption_amid_a_diverging_epoch_keeps_finite_weights(inputs, tar
     assert all(np.isfinite(array).all() for array in reg.coefs_ + reg.intercepts_)
 
 
-def test_training_can_go_on_after_an_interruption(inputs, targets, monkeypatch):
+@in_both_ways
+def test_training_can_go_on_after_an_interruption(inputs, targets, way, monkeypatch):
     y = targets["one output"]
-    interrupt_step(monkeypatch, 10)
+    press_at_step(monkeypatch, way, 10)
     reg = interrupted(MLPRegressor(**(PARAMETERS | {"warm_start": True})), inputs, y)
     loss = reg.loss_
 

@@ -29,6 +29,7 @@ def _threads_come_and_go():
 def eager(monkeypatch):
     """The smallest stack is worth a second thread."""
     monkeypatch.setattr(side_by_side, "MIN_THREAD_FLOPS", 1.0)
+    monkeypatch.setattr(side_by_side, "MIN_COMPILED_WORK", 1.0)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from tests._interrupting import interrupt_at_line
 from tests.batching._comparison import assert_same_network
 from tests.training._fitting import make_recipe
 from tests.training._stacking import fit_together, make_trainee, weights_of
+from tests.training._ways import OPERATIONS, in_both_ways, press_at, press_at_step, take_way
 
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer:sklearn.exceptions.ConvergenceWarning")
 
@@ -63,19 +64,6 @@ def fit_alone(estimators, *data):
 def assert_same_networks(ours, references):
     for one, reference in zip(ours, references, strict=True):
         assert_same_network(one, reference)
-
-
-def press_at(monkeypatch, owner, name, k):
-    """Press Ctrl-C in the k-th call of a method."""
-    original, calls = getattr(owner, name), []
-
-    def method(self, *args, **kwargs):
-        calls.append(1)
-        if len(calls) == k:
-            raise KeyboardInterrupt
-        return original(self, *args, **kwargs)
-
-    monkeypatch.setattr(owner, name, method)
 
 
 # -------------------------------------------------------------------------------------------- the log
@@ -395,10 +383,11 @@ def finish_interrupted(trainee):
 SETTINGS = [{"seed": seed, "max_epochs": 5} for seed in range(3)]  # three steps an epoch
 
 
+@in_both_ways
 @pytest.mark.parametrize(("k", "n_epochs", "n_rows_seen"), [(1, 0, 0), (2, 1, 8), (4, 1, 20), (6, 2, 36), (9, 3, 56)])
-def test_an_interruption_keeps_the_steps_that_every_network_has_done(k, n_epochs, n_rows_seen, monkeypatch):
+def test_an_interruption_keeps_the_steps_that_every_network_has_done(k, n_epochs, n_rows_seen, way, monkeypatch):
     trainees = [make_trainee(**own) for own in SETTINGS]
-    press_at(monkeypatch, DenseProgram, "update", k)
+    press_at_step(monkeypatch, way, k)
 
     train_stack(trainees)
 
@@ -406,16 +395,16 @@ def test_an_interruption_keeps_the_steps_that_every_network_has_done(k, n_epochs
     for trainee, own in zip(trainees, SETTINGS, strict=True):
         net = finish_interrupted(trainee)
         assert (net.n_iter, net.rows_seen, len(net.history)) == (n_epochs, n_rows_seen, n_epochs)
-        reference = interrupted_alone(monkeypatch, own, k)
+        reference = interrupted_alone(monkeypatch, way, own, k)
         assert losses_of(net) == pytest.approx(losses_of(reference), rel=1e-9)
         for ours, expected in zip(weights_of(net), weights_of(reference), strict=True):
             np.testing.assert_allclose(ours, expected, rtol=1e-9, atol=1e-12)
 
 
-def interrupted_alone(monkeypatch, own, k):
+def interrupted_alone(monkeypatch, way, own, k):
     trainee = make_trainee(**own)
     with monkeypatch.context() as patch:
-        press_at(patch, DenseProgram, "update", k)
+        press_at_step(patch, way, k)
         with pytest.warns(UserWarning, match="Training interrupted by user"):
             return train(trainee.plan, trainee.net)
 
@@ -438,9 +427,10 @@ def test_an_interruption_between_two_networks_logs_closes_all_of_them(k, monkeyp
         assert all("seconds" in row for row in list.__iter__(net.history))
 
 
-def test_a_network_that_was_done_does_not_hear_of_an_interruption(monkeypatch):
+@in_both_ways
+def test_a_network_that_was_done_does_not_hear_of_an_interruption(way, monkeypatch):
     done, *others = [make_trainee(max_epochs=1), *(make_trainee(**own) for own in SETTINGS)]
-    press_at(monkeypatch, DenseProgram, "update", 5)
+    press_at_step(monkeypatch, way, 5)
 
     train_stack([done, *others])
 
@@ -458,6 +448,7 @@ def path_alone(monkeypatch, own):
         path.append(vector_of(trainee.net))
 
     with monkeypatch.context() as patch:
+        take_way(patch, OPERATIONS)
         patch.setattr(DenseProgram, "update", record)
         train(trainee.plan, trainee.net)
     return np.array(path)
@@ -471,10 +462,12 @@ def is_in_training(module):
     return module.startswith("sknets.training")
 
 
+@in_both_ways
 @pytest.mark.parametrize("step", [61, pytest.param(5, marks=pytest.mark.slow)])
-def test_an_interruption_at_any_line_leaves_each_network_on_its_own_path(step, monkeypatch):
+def test_an_interruption_at_any_line_leaves_each_network_on_its_own_path(step, way, monkeypatch):
     settings = [{"seed": seed, "max_epochs": last} for seed, last in enumerate([2, 3, 1, 2])]
     paths = [path_alone(monkeypatch, own) for own in settings]
+    take_way(monkeypatch, way)
     for n in itertools.count(step=step):
         trainees = [make_trainee(**own) for own in settings]
         try:
@@ -494,10 +487,11 @@ def test_an_interruption_at_any_line_leaves_each_network_on_its_own_path(step, m
     assert n > 1000
 
 
-def test_interrupted_networks_keep_their_best_weights(numbers, monkeypatch):
+@in_both_ways
+def test_interrupted_networks_keep_their_best_weights(numbers, way, monkeypatch):
     X, y = numbers
     estimators = networks([{}, {}], MLPRegressor, early_stopping=True, n_iter_no_change=np.inf, max_iter=40)
-    press_at(monkeypatch, DenseProgram, "update", 4 * 30 + 2)
+    press_at_step(monkeypatch, way, 4 * 30 + 2)
 
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         together = fit_together(estimators, X, y, None, X, 0.3 * y)
@@ -507,8 +501,9 @@ def test_interrupted_networks_keep_their_best_weights(numbers, monkeypatch):
         assert one.score(X, 0.3 * y) == pytest.approx(one.best_validation_score_, rel=1e-9)
 
 
-def test_no_convergence_warning_follows_an_interruption(table, monkeypatch):
-    press_at(monkeypatch, DenseProgram, "update", 6)
+@in_both_ways
+def test_no_convergence_warning_follows_an_interruption(table, way, monkeypatch):
+    press_at_step(monkeypatch, way, 6)
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -517,8 +512,9 @@ def test_no_convergence_warning_follows_an_interruption(table, monkeypatch):
     assert [str(warning.message) for warning in caught] == ["Training interrupted by user."] * 2
 
 
-def test_interrupted_networks_can_be_trained_further(table, monkeypatch):
-    press_at(monkeypatch, DenseProgram, "update", 6)
+@in_both_ways
+def test_interrupted_networks_can_be_trained_further(table, way, monkeypatch):
+    press_at_step(monkeypatch, way, 6)
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         together = fit_together(networks([{}, {}]), *table)
     monkeypatch.undo()

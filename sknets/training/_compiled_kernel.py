@@ -1,0 +1,433 @@
+"""One epoch of small dense networks as machine code: every network's steps in one call, without the interpreter.
+
+numba compiles it at the first training, once for single and once for double precision, and keeps the result on disk.
+Networks have nothing in common here but their structure: each has rows, order, rates and settings of its own, and
+several calls, for different networks, may run at the same time on different cores.
+"""
+
+import math
+from typing import Any
+
+import numba
+import numpy as np
+
+# Sums may be reordered, which vectors of numbers need; NaN and infinity keep their meaning.
+_OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"contract", "reassoc", "nsz", "arcp"},
+}
+
+#: Activations whose derivative follows from their output; their two numbers are in parentheses.
+IDENTITY, RELU, TANH, LOGISTIC = 0, 1, 2, 3
+LEAKY_RELU = 4  # (slope below zero)
+ELU = 5  # (alpha, scale)
+SOFTPLUS = 6  # (beta, threshold)
+HARDTANH = 7  # (lowest, highest)
+
+#: Losses; the setting is label smoothing, or the quantile.
+CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED, POISSON, ABSOLUTE, HUBER, QUANTILE = 0, 1, 2, 3, 4, 5, 6
+
+#: How weights move.
+ADAM, SGD = 0, 1
+
+#: Columns of each network's numbers.
+L1, L2, DIVISOR, MEAN_WEIGHT, DECAY, SHRINKAGE, BETA1, BETA2, EPS, NESTEROV, SETTING, LOSS_SCALE = range(12)
+N_NUMBERS = 12
+
+
+_helper = numba.njit(**_OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def _entry(function: Any) -> Any:
+    try:
+        return numba.njit(**_OPTIONS, cache=True)(function)
+    except RuntimeError:
+        # Neither beside this file nor in the user's cache folder may anything be written.
+        return numba.njit(**_OPTIONS)(function)
+
+
+@_entry
+def run_steps(
+    networks: tuple[int, int],
+    batches: tuple[int, int],
+    kinds: tuple[int, int],
+    widths: Any,
+    weight_starts: Any,
+    bias_starts: Any,
+    activations: Any,
+    activation_numbers: Any,
+    vector: Any,
+    gradient: Any,
+    means: Any,
+    squares: Any,
+    numbers: Any,
+    rates: Any,
+    n_steps: Any,
+    inputs: Any,
+    labels: Any,
+    targets: Any,
+    weights: Any,
+    index: Any,
+    lengths: Any,
+    edges: Any,
+    masks: Any,
+    mask_starts: Any,
+    mask_scales: Any,
+    totals: Any,
+) -> None:
+    """Take the steps of some batches with some networks.
+
+    Parameters
+    ----------
+    networks, batches : tuple of int
+        The first one, and the one after the last.
+    kinds : tuple of int
+        Loss and solver.
+    widths : int64 array of shape (n_layers + 1,)
+    weight_starts, bias_starts : int64 array of shape (n_layers,)
+        Where the vector's segments begin; -1 for a layer without biases. A segment holds the networks' values one after
+        the other.
+    activations : int64 array of shape (n_layers,)
+    activation_numbers : array of shape (n_layers, 2)
+    vector, gradient : array of shape (n_elements,)
+    means, squares : array of shape (n_elements,)
+        Adam's running means. The first is SGD's momentum, and empty where no network has any; the second is empty then.
+    numbers : float64 array of shape (k, N_NUMBERS)
+    rates : float64 array of shape (k, n_batches)
+    n_steps : int64 array of shape (k,)
+        Steps before the first of these batches.
+    inputs : array of shape (n, n_features)
+        The rows of all networks.
+    labels : int64 array of shape (n,)
+        For cross-entropy, else empty.
+    targets : array of shape (n, n_outputs)
+        For the other losses, else empty.
+    weights : array of shape (n,)
+        Empty where all rows count alike.
+    index : int64 array of shape (k, n_rows)
+        Each network's order.
+    lengths : int64 array of shape (k,)
+        How many rows each has.
+    edges : int64 array of shape (n_batches + 1,)
+        The last batch ends with a network's own rows.
+    masks : uint8 array
+        Of dropout, for these batches.
+    mask_starts : int64 array of shape (n_layers, k)
+        Where a layer's masks begin, one row after the other; -1 without.
+    mask_scales : float64 array of shape (n_layers, k)
+    totals : float64 array of shape (k,)
+        Each network's sum of losses, and of penalties times rows, is added to.
+    """
+    kind = vector.dtype.type
+    n_layers = len(widths) - 1
+    n_most = 0
+    for b in range(batches[0], batches[1]):
+        n_most = max(n_most, edges[b + 1] - edges[b])
+    starts = np.zeros(n_layers + 2, np.int64)
+    for layer in range(n_layers + 1):
+        starts[layer + 1] = starts[layer] + n_most * widths[layer]
+    # Of each layer its input and the slope there; before dropout, too.
+    values = np.empty(starts[n_layers + 1], vector.dtype)
+    undropped = np.empty(starts[n_layers + 1] if len(masks) else 0, vector.dtype)
+    slopes = np.empty(starts[n_layers + 1], vector.dtype)
+    for k in range(networks[0], networks[1]):
+        own = numbers[k]
+        n_taken = n_steps[k]
+        n_masked = 0
+        for b in range(batches[0], batches[1]):
+            first, last = edges[b], min(edges[b + 1], lengths[k])
+            n = last - first
+            rows = index[k, first:last]
+            _gather(inputs, rows, values[: n * widths[0]].reshape(n, widths[0]))
+            for layer in range(n_layers):
+                n_in, n_out = widths[layer], widths[layer + 1]
+                place = weight_starts[layer] + k * n_out * n_in
+                weight = vector[place : place + n_out * n_in].reshape(n_out, n_in)
+                source = values[starts[layer] : starts[layer] + n * n_in].reshape(n, n_in)
+                flat = values[starts[layer + 1] : starts[layer + 1] + n * n_out]
+                np.dot(source, weight.T, flat.reshape(n, n_out))
+                if bias_starts[layer] >= 0:
+                    place = bias_starts[layer] + k * n_out
+                    _add_bias(flat.reshape(n, n_out), vector[place : place + n_out])
+                _activate(flat, activations[layer], activation_numbers[layer, 0], activation_numbers[layer, 1])
+                if len(masks) and mask_starts[layer, k] >= 0:
+                    place = mask_starts[layer, k] + n_masked * n_out
+                    kept = undropped[starts[layer + 1] : starts[layer + 1] + n * n_out]
+                    _drop(flat, kept, masks[place : place + n * n_out], kind(mask_scales[layer, k]))
+            outputs = values[starts[n_layers] : starts[n_layers] + n * widths[n_layers]]
+            slope = slopes[starts[n_layers] : starts[n_layers] + n * widths[n_layers]]
+            totals[k] += _lose(kinds[0], own, outputs, slope, rows, labels, targets, weights)
+            for layer in range(n_layers - 1, -1, -1):
+                n_in, n_out = widths[layer], widths[layer + 1]
+                place = weight_starts[layer] + k * n_out * n_in
+                flat = slopes[starts[layer + 1] : starts[layer + 1] + n * n_out]
+                above = flat.reshape(n, n_out)
+                source = values[starts[layer] : starts[layer] + n * n_in].reshape(n, n_in)
+                np.dot(above.T, source, gradient[place : place + n_out * n_in].reshape(n_out, n_in))
+                if bias_starts[layer] >= 0:
+                    start = bias_starts[layer] + k * n_out
+                    _sum_rows(above, gradient[start : start + n_out])
+                if layer:
+                    below = slopes[starts[layer] : starts[layer] + n * n_in]
+                    weight = vector[place : place + n_out * n_in].reshape(n_out, n_in)
+                    np.dot(above, weight, below.reshape(n, n_in))
+                    reached = values[starts[layer] : starts[layer] + n * n_in]
+                    if len(masks) and mask_starts[layer - 1, k] >= 0:
+                        mask = mask_starts[layer - 1, k] + n_masked * n_in
+                        reached = undropped[starts[layer] : starts[layer] + n * n_in]
+                        _drop_slope(below, masks[mask : mask + n * n_in], kind(mask_scales[layer - 1, k]))
+                    numbers_below = activation_numbers[layer - 1]
+                    _derive(below, reached, activations[layer - 1], numbers_below[0], numbers_below[1])
+            n_masked += n
+            n_taken += 1
+            scale = 1.0 / own[DIVISOR] if own[DIVISOR] > 0 else 1.0 / (n * own[MEAN_WEIGHT])
+            penalty = 0.0
+            for layer in range(n_layers):
+                size = widths[layer] * widths[layer + 1]
+                place = weight_starts[layer] + k * size
+                if own[L1] > 0 or own[L2] > 0:
+                    penalty += _penalise(
+                        vector[place : place + size], gradient[place : place + size], own[L1] * scale, own[L2] * scale
+                    )
+                _move(vector, gradient, means, squares, place, size, kinds[1], own, rates[k, b], n_taken, True)
+                if bias_starts[layer] >= 0:
+                    size = widths[layer + 1]
+                    place = bias_starts[layer] + k * size
+                    _move(vector, gradient, means, squares, place, size, kinds[1], own, rates[k, b], n_taken, False)
+            totals[k] += penalty * n
+
+
+@_helper
+def _gather(inputs, rows, values):  # type: ignore[no-untyped-def]
+    for r in range(len(rows)):
+        row = rows[r]
+        for j in range(inputs.shape[1]):
+            values[r, j] = inputs[row, j]
+
+
+@_helper
+def _add_bias(values, bias):  # type: ignore[no-untyped-def]
+    for r in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            values[r, j] += bias[j]
+
+
+@_helper
+def _sum_rows(values, out):  # type: ignore[no-untyped-def]
+    out[:] = 0
+    for r in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            out[j] += values[r, j]
+
+
+@_helper
+def _activate(values, kind, first, second):  # type: ignore[no-untyped-def]
+    zero, one, two = values.dtype.type(0), values.dtype.type(1), values.dtype.type(2)
+    if kind == RELU:
+        for i in range(len(values)):
+            # Not max(), by which a NaN would become zero.
+            values[i] = zero if values[i] < zero else values[i]
+    elif kind == TANH:
+        for i in range(len(values)):
+            # A third of the time that math.tanh takes, and off by no more than rounding 1 would be.
+            small = math.exp(-two * abs(values[i]))
+            size = (one - small) / (one + small)
+            values[i] = size if values[i] > zero else -size
+    elif kind == LOGISTIC:
+        for i in range(len(values)):
+            values[i] = one / (one + math.exp(-values[i]))
+    elif kind == LEAKY_RELU:
+        for i in range(len(values)):
+            values[i] = values[i] * first if values[i] < zero else values[i]
+    elif kind == ELU:
+        for i in range(len(values)):
+            x = values[i]
+            values[i] = second * (first * math.expm1(x) if x < zero else x)
+    elif kind == SOFTPLUS:
+        for i in range(len(values)):
+            x = values[i] * first
+            values[i] = values[i] if x > second else math.log1p(math.exp(x)) / first
+    elif kind == HARDTANH:
+        for i in range(len(values)):
+            x = values[i]
+            values[i] = first if x < first else second if x > second else x
+
+
+@_helper
+def _derive(slopes, values, kind, first, second):  # type: ignore[no-untyped-def]
+    """Multiply slopes by an activation's derivative, given its outputs."""
+    zero, one = slopes.dtype.type(0), slopes.dtype.type(1)
+    if kind == RELU:
+        for i in range(len(slopes)):
+            slopes[i] = zero if values[i] <= zero else slopes[i]
+    elif kind == TANH:
+        for i in range(len(slopes)):
+            slopes[i] *= one - values[i] * values[i]
+    elif kind == LOGISTIC:
+        for i in range(len(slopes)):
+            slopes[i] *= values[i] * (one - values[i])
+    elif kind == LEAKY_RELU:
+        for i in range(len(slopes)):
+            slopes[i] *= one if values[i] > zero else first
+    elif kind == ELU:
+        for i in range(len(slopes)):
+            slopes[i] *= second if values[i] > zero else values[i] + first * second
+    elif kind == SOFTPLUS:
+        for i in range(len(slopes)):
+            x = values[i] * first
+            slopes[i] *= one if x > second else -math.expm1(-x)
+    elif kind == HARDTANH:
+        for i in range(len(slopes)):
+            slopes[i] = slopes[i] if first < values[i] < second else zero
+
+
+@_helper
+def _drop(values, kept, mask, scale):  # type: ignore[no-untyped-def]
+    for i in range(len(values)):
+        kept[i] = values[i]
+        values[i] *= mask[i] * scale
+
+
+@_helper
+def _drop_slope(slopes, mask, scale):  # type: ignore[no-untyped-def]
+    for i in range(len(slopes)):
+        slopes[i] *= mask[i] * scale
+
+
+@_helper
+def _lose(kind, own, outputs, slopes, rows, labels, targets, weights):  # type: ignore[no-untyped-def]
+    """Return the sum of a batch's losses; write the slopes of their mean."""
+    number = outputs.dtype.type
+    n = len(rows)
+    width = len(outputs) // n
+    setting = number(own[SETTING])
+    total = 0.0
+    for r in range(n):
+        start = r * width
+        row = rows[r]
+        z, slope = outputs[start : start + width], slopes[start : start + width]
+        if kind == CROSS_ENTROPY:
+            loss = _lose_classes(z, labels[row], setting, slope)
+        else:
+            loss = _lose_numbers(kind, z, targets[row], setting, slope)
+        weight = weights[row] if len(weights) else number(1)
+        factor = weight * number(own[LOSS_SCALE]) / number(n)
+        for j in range(width):
+            slope[j] *= factor
+        total += loss * weight
+    return total * own[LOSS_SCALE]
+
+
+@_helper
+def _lose_classes(z, label, smoothing, slope):  # type: ignore[no-untyped-def]
+    number = z.dtype.type
+    width = len(z)
+    highest = z[0]
+    mean = number(0)
+    for j in range(width):
+        highest = max(highest, z[j])
+        mean += z[j]
+    mean /= number(width)
+    total = number(0)
+    for j in range(width):
+        slope[j] = math.exp(z[j] - highest)
+        total += slope[j]
+    for j in range(width):
+        slope[j] = slope[j] / total - smoothing / number(width)
+    slope[label] -= number(1) - smoothing
+    loss = math.log(total) - (z[label] - highest)
+    return loss + smoothing * (z[label] - mean)
+
+
+@_helper
+def _lose_numbers(kind, z, target, setting, slope):  # type: ignore[no-untyped-def]
+    number = z.dtype.type
+    zero, half, one = number(0), number(0.5), number(1)
+    loss = zero
+    for j in range(len(z)):
+        x, t = z[j], target[j]
+        d = x - t
+        if kind == BINARY_CROSS_ENTROPY:
+            t = t * (one - setting) + half * setting
+            small = math.exp(-abs(x))
+            p = one / (one + small) if x >= zero else small / (one + small)
+            loss += max(x, zero) - x * t + math.log1p(small)
+            slope[j] = p - t
+        elif kind == SQUARED:
+            loss += half * d * d
+            slope[j] = d
+        elif kind == POISSON:
+            expected = math.exp(x)
+            loss += expected - t * x + (t * math.log(t) if t > zero else zero) - t
+            slope[j] = expected - t
+        elif kind == ABSOLUTE:
+            loss += abs(d)
+            slope[j] = number(np.sign(d))
+        elif kind == HUBER:
+            loss += half * d * d if abs(d) <= one else abs(d) - half
+            slope[j] = -one if d < -one else one if d > one else d
+        else:
+            loss += max(-setting * d, (one - setting) * d)
+            slope[j] = half * number(np.sign(d)) + half - setting
+    return loss
+
+
+@_helper
+def _penalise(values, slopes, l1, l2):  # type: ignore[no-untyped-def]
+    """Add a penalty's slopes and return the penalty."""
+    number = values.dtype.type
+    zero, one = number(0), number(1)
+    first, second = number(l1), number(l2)
+    squares, sizes = zero, zero
+    if l1 == 0:
+        for i in range(len(values)):
+            slopes[i] += second * values[i]
+            squares += values[i] * values[i]
+    else:
+        for i in range(len(values)):
+            sign = one if values[i] > zero else -one if values[i] < zero else zero
+            slopes[i] += second * values[i] + first * sign
+            squares += values[i] * values[i]
+            sizes += values[i] * sign
+    return 0.5 * l2 * squares + l1 * sizes
+
+
+@_helper
+def _move(  # type: ignore[no-untyped-def]
+    vector, gradient, means, squares, place, size, solver, own, rate, n_taken, is_matrix
+):
+    """Take one step with one parameter of one network."""
+    number = vector.dtype.type
+    p, g, m = vector[place : place + size], gradient[place : place + size], means[place : place + size]
+    if own[DECAY] != 0:
+        decay = number(own[DECAY])
+        for i in range(size):
+            g[i] += decay * p[i]
+    if is_matrix and own[SHRINKAGE] != 0:
+        shrinkage = number(1 - rate * own[SHRINKAGE])
+        for i in range(size):
+            p[i] *= shrinkage
+    if solver == ADAM:
+        v = squares[place : place + size]
+        new, old2, new2 = number(1 - own[BETA1]), number(own[BETA2]), number(1 - own[BETA2])
+        step = number(rate / (1 - own[BETA1] ** n_taken))
+        root = number(1 / math.sqrt(1 - own[BETA2] ** n_taken))
+        eps = number(own[EPS])
+        for i in range(size):
+            mean = m[i] + (g[i] - m[i]) * new
+            square = v[i] * old2 + g[i] * g[i] * new2
+            m[i], v[i] = mean, square
+            p[i] -= step * mean / (math.sqrt(square) * root + eps)
+    elif own[BETA1] == 0:
+        step = number(rate)
+        for i in range(size):
+            p[i] -= step * g[i]
+    else:
+        momentum = number(own[BETA1])
+        step = number(rate)
+        ahead = number(rate * own[BETA1]) if own[NESTEROV] != 0 else step
+        beside = step if own[NESTEROV] != 0 else number(0)
+        for i in range(size):
+            m[i] = m[i] * momentum + g[i]
+            p[i] -= ahead * m[i] + beside * g[i]
