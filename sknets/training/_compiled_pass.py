@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from sknets._threads import SMALL_STEP_FLOPS
 from sknets._warnings import warn_user
 from sknets.nn import Dropout
 from sknets.training._dense_batches import StackedBatches
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
     from sknets.training._dense_program import DenseProgram
     from sknets.training._net import InMemoryNet
 
-# Floating-point operations of a network's step, in single precision, up to which the compiled pass is the faster one
-# (measured; docs/benchmarks.md). Matrix products of larger ones are faster in torch.
-MAX_COMPILED_STEP_FLOPS = 20e6
+# Floating-point operations of a network's step up to which the compiled pass is the faster one: where torch computes
+# with a single thread, too. Its matrix products on several take over there (measured; docs/benchmarks.md).
+MAX_COMPILED_STEP_FLOPS = SMALL_STEP_FLOPS
 
 # Of all networks' steps in one call, between which nobody hears of Ctrl-C: about half a second.
 MAX_CALL_FLOPS = 5e9
@@ -78,7 +79,7 @@ def can_compile(net: "InMemoryNet", inputs: Any) -> bool:
         and inputs.dtype == recipe.precision.dtype
         and is_dense(net.module_)
         and _find_blocks(net.module_) is not None
-        and net.step_flops(inputs) * recipe.precision.dtype.itemsize / 4 <= MAX_COMPILED_STEP_FLOPS
+        and net.step_flops(inputs) <= MAX_COMPILED_STEP_FLOPS
         and load_kernel() is not None
     )
 
