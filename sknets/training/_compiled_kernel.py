@@ -36,7 +36,7 @@ L1, L2, DIVISOR, MEAN_WEIGHT, DECAY, SHRINKAGE, BETA1, BETA2, EPS, NESTEROV, SET
 N_NUMBERS = 12
 
 
-_helper = numba.njit(**_OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_helper = numba.njit(**_OPTIONS)
 
 
 def _entry(function: Any) -> Any:
@@ -52,28 +52,11 @@ def run_steps(
     networks: tuple[int, int],
     batches: tuple[int, int],
     kinds: tuple[int, int],
-    widths: Any,
-    weight_starts: Any,
-    bias_starts: Any,
-    activations: Any,
-    activation_numbers: Any,
-    vector: Any,
-    gradient: Any,
-    means: Any,
-    squares: Any,
-    numbers: Any,
-    rates: Any,
-    n_steps: Any,
-    inputs: Any,
-    labels: Any,
-    targets: Any,
-    weights: Any,
-    index: Any,
-    lengths: Any,
-    edges: Any,
+    structure: Any,
+    memory: Any,
+    settings: Any,
+    rows: Any,
     masks: Any,
-    mask_starts: Any,
-    mask_scales: Any,
     totals: Any,
 ) -> None:
     """Take the steps of some batches with some networks.
@@ -84,42 +67,31 @@ def run_steps(
         The first one, and the one after the last.
     kinds : tuple of int
         Loss and solver.
-    widths : int64 array of shape (n_layers + 1,)
-    weight_starts, bias_starts : int64 array of shape (n_layers,)
-        Where the vector's segments begin; -1 for a layer without biases. A segment holds the networks' values one after
-        the other.
-    activations : int64 array of shape (n_layers,)
-    activation_numbers : array of shape (n_layers, 2)
-    vector, gradient : array of shape (n_elements,)
-    means, squares : array of shape (n_elements,)
-        Adam's running means. The first is SGD's momentum, and empty where no network has any; the second is empty then.
-    numbers : float64 array of shape (k, N_NUMBERS)
-    rates : float64 array of shape (k, n_batches)
-    n_steps : int64 array of shape (k,)
-        Steps before the first of these batches.
-    inputs : array of shape (n, n_features)
-        The rows of all networks.
-    labels : int64 array of shape (n,)
-        For cross-entropy, else empty.
-    targets : array of shape (n, n_outputs)
-        For the other losses, else empty.
-    weights : array of shape (n,)
-        Empty where all rows count alike.
-    index : int64 array of shape (k, n_rows)
-        Each network's order.
-    lengths : int64 array of shape (k,)
-        How many rows each has.
-    edges : int64 array of shape (n_batches + 1,)
-        The last batch ends with a network's own rows.
-    masks : uint8 array
-        Of dropout, for these batches.
-    mask_starts : int64 array of shape (n_layers, k)
-        Where a layer's masks begin, one row after the other; -1 without.
-    mask_scales : float64 array of shape (n_layers, k)
+    structure : tuple
+        ``widths``, int64 of shape (n_layers + 1,); ``weight_starts`` and ``bias_starts``, int64 of shape (n_layers,):
+        where the vector's segments begin, -1 for a layer without biases (a segment holds the networks' values one after
+        the other); ``activations``, int64 of shape (n_layers,), and their numbers, of shape (n_layers, 2).
+    memory : tuple
+        ``vector`` and ``gradient`` of shape (n_elements,); ``means`` and ``squares``, Adam's running means, of the same
+        shape. The first is SGD's momentum, and empty where no network has any; the second is empty then.
+    settings : tuple
+        ``numbers``, float64 of shape (k, N_NUMBERS); ``rates``, float64 of shape (k, n_batches); ``n_steps``, int64 of
+        shape (k,): how many were taken before the first of these batches.
+    rows : tuple
+        ``inputs`` of shape (n, n_features), of all networks; ``labels``, int64 of shape (n,), for cross-entropy, else
+        empty; ``targets`` of shape (n, n_outputs) for the other losses, else empty; ``weights`` of shape (n,), empty
+        where all rows count alike; ``index``, int64 of shape (k, n_rows), each network's order; ``lengths``, int64 of
+        shape (k,), how many rows each has; ``edges``, int64 of shape (n_batches + 1,), the last batch ends with a
+        network's own rows.
+    masks : tuple
+        Of dropout, for these batches: ``kept``, uint8, one row after the other; ``starts``, int64 of shape
+        (n_layers, k), where a layer's begin, -1 without; ``scales``, float64 of the same shape.
     totals : float64 array of shape (k,)
         Each network's sum of losses, and of penalties times rows, is added to.
     """
-    kind = vector.dtype.type
+    widths, vector = structure[0], memory[0]
+    inputs, labels, targets, weights, index, lengths, edges = rows
+    numbers, rates, n_steps = settings
     n_layers = len(widths) - 1
     n_most = 0
     for b in range(batches[0], batches[1]):
@@ -127,79 +99,101 @@ def run_steps(
     starts = np.zeros(n_layers + 2, np.int64)
     for layer in range(n_layers + 1):
         starts[layer + 1] = starts[layer] + n_most * widths[layer]
-    # Of each layer its input and the slope there; before dropout, too.
-    values = np.empty(starts[n_layers + 1], vector.dtype)
-    undropped = np.empty(starts[n_layers + 1] if len(masks) else 0, vector.dtype)
-    slopes = np.empty(starts[n_layers + 1], vector.dtype)
+    size = starts[n_layers + 1]
+    # Of every layer the input, the same before dropout, and the slope there.
+    values, slopes = np.empty(size, vector.dtype), np.empty(size, vector.dtype)
+    undropped = np.empty(size if len(masks[0]) else 0, vector.dtype)
+    scratch = starts, values, undropped, slopes
     for k in range(networks[0], networks[1]):
         own = numbers[k]
-        n_taken = n_steps[k]
         n_masked = 0
         for b in range(batches[0], batches[1]):
             first, last = edges[b], min(edges[b + 1], lengths[k])
             n = last - first
-            rows = index[k, first:last]
-            _gather(inputs, rows, values[: n * widths[0]].reshape(n, widths[0]))
-            for layer in range(n_layers):
-                n_in, n_out = widths[layer], widths[layer + 1]
-                place = weight_starts[layer] + k * n_out * n_in
-                weight = vector[place : place + n_out * n_in].reshape(n_out, n_in)
-                source = values[starts[layer] : starts[layer] + n * n_in].reshape(n, n_in)
-                flat = values[starts[layer + 1] : starts[layer + 1] + n * n_out]
-                np.dot(source, weight.T, flat.reshape(n, n_out))
-                if bias_starts[layer] >= 0:
-                    place = bias_starts[layer] + k * n_out
-                    _add_bias(flat.reshape(n, n_out), vector[place : place + n_out])
-                _activate(flat, activations[layer], activation_numbers[layer, 0], activation_numbers[layer, 1])
-                if len(masks) and mask_starts[layer, k] >= 0:
-                    place = mask_starts[layer, k] + n_masked * n_out
-                    kept = undropped[starts[layer + 1] : starts[layer + 1] + n * n_out]
-                    _drop(flat, kept, masks[place : place + n * n_out], kind(mask_scales[layer, k]))
-            outputs = values[starts[n_layers] : starts[n_layers] + n * widths[n_layers]]
-            slope = slopes[starts[n_layers] : starts[n_layers] + n * widths[n_layers]]
-            totals[k] += _lose(kinds[0], own, outputs, slope, rows, labels, targets, weights)
-            for layer in range(n_layers - 1, -1, -1):
-                n_in, n_out = widths[layer], widths[layer + 1]
-                place = weight_starts[layer] + k * n_out * n_in
-                flat = slopes[starts[layer + 1] : starts[layer + 1] + n * n_out]
-                above = flat.reshape(n, n_out)
-                source = values[starts[layer] : starts[layer] + n * n_in].reshape(n, n_in)
-                np.dot(above.T, source, gradient[place : place + n_out * n_in].reshape(n_out, n_in))
-                if bias_starts[layer] >= 0:
-                    start = bias_starts[layer] + k * n_out
-                    _sum_rows(above, gradient[start : start + n_out])
-                if layer:
-                    below = slopes[starts[layer] : starts[layer] + n * n_in]
-                    weight = vector[place : place + n_out * n_in].reshape(n_out, n_in)
-                    np.dot(above, weight, below.reshape(n, n_in))
-                    reached = values[starts[layer] : starts[layer] + n * n_in]
-                    if len(masks) and mask_starts[layer - 1, k] >= 0:
-                        mask = mask_starts[layer - 1, k] + n_masked * n_in
-                        reached = undropped[starts[layer] : starts[layer] + n * n_in]
-                        _drop_slope(below, masks[mask : mask + n * n_in], kind(mask_scales[layer - 1, k]))
-                    numbers_below = activation_numbers[layer - 1]
-                    _derive(below, reached, activations[layer - 1], numbers_below[0], numbers_below[1])
+            _gather(inputs, index[k, first:last], values[: n * widths[0]].reshape(n, widths[0]))
+            _run_forward(k, n, n_masked, structure, vector, masks, scratch)
+            end = starts[n_layers] + n * widths[n_layers]
+            outputs, slope = values[starts[n_layers] : end], slopes[starts[n_layers] : end]
+            totals[k] += _lose(kinds[0], own, outputs, slope, index[k, first:last], labels, targets, weights)
+            _run_backward(k, n, n_masked, structure, memory, masks, scratch)
             n_masked += n
-            n_taken += 1
-            scale = 1.0 / own[DIVISOR] if own[DIVISOR] > 0 else 1.0 / (n * own[MEAN_WEIGHT])
-            penalty = 0.0
-            for layer in range(n_layers):
-                size = widths[layer] * widths[layer + 1]
-                place = weight_starts[layer] + k * size
-                if own[L1] > 0 or own[L2] > 0:
-                    penalty += _penalise(
-                        vector[place : place + size], gradient[place : place + size], own[L1] * scale, own[L2] * scale
-                    )
-                _move(vector, gradient, means, squares, place, size, kinds[1], own, rates[k, b], n_taken, True)
-                if bias_starts[layer] >= 0:
-                    size = widths[layer + 1]
-                    place = bias_starts[layer] + k * size
-                    _move(vector, gradient, means, squares, place, size, kinds[1], own, rates[k, b], n_taken, False)
-            totals[k] += penalty * n
+            n_taken = n_steps[k] + b - batches[0] + 1
+            totals[k] += n * _update(k, n, kinds[1], structure, memory, own, rates[k, b], n_taken)
 
 
 @_helper
-def _gather(inputs, rows, values):  # type: ignore[no-untyped-def]
+def _run_forward(k, n, n_masked, structure, vector, masks, scratch):
+    widths, weight_starts, bias_starts, activations, activation_numbers = structure
+    kept, mask_starts, mask_scales = masks
+    starts, values, undropped, _ = scratch
+    for layer in range(len(widths) - 1):
+        n_in, n_out = widths[layer], widths[layer + 1]
+        place = weight_starts[layer] + k * n_out * n_in
+        weight = vector[place : place + n_out * n_in].reshape(n_out, n_in)
+        inputs = values[starts[layer] : starts[layer] + n * n_in].reshape(n, n_in)
+        outputs = values[starts[layer + 1] : starts[layer + 1] + n * n_out]
+        np.dot(inputs, weight.T, outputs.reshape(n, n_out))
+        if bias_starts[layer] >= 0:
+            place = bias_starts[layer] + k * n_out
+            _add_bias(outputs.reshape(n, n_out), vector[place : place + n_out])
+        _activate(outputs, activations[layer], activation_numbers[layer, 0], activation_numbers[layer, 1])
+        if mask_starts[layer, k] >= 0:
+            place = mask_starts[layer, k] + n_masked * n_out
+            whole = undropped[starts[layer + 1] : starts[layer + 1] + n * n_out]
+            whole[:] = outputs
+            _drop(outputs, kept[place : place + n * n_out], vector.dtype.type(mask_scales[layer, k]))
+
+
+@_helper
+def _run_backward(k, n, n_masked, structure, memory, masks, scratch):
+    widths, weight_starts, bias_starts, activations, activation_numbers = structure
+    kept, mask_starts, mask_scales = masks
+    starts, values, undropped, slopes = scratch
+    vector, gradient = memory[0], memory[1]
+    for layer in range(len(widths) - 2, -1, -1):
+        n_in, n_out = widths[layer], widths[layer + 1]
+        place = weight_starts[layer] + k * n_out * n_in
+        above = slopes[starts[layer + 1] : starts[layer + 1] + n * n_out].reshape(n, n_out)
+        inputs = values[starts[layer] : starts[layer] + n * n_in]
+        np.dot(above.T, inputs.reshape(n, n_in), gradient[place : place + n_out * n_in].reshape(n_out, n_in))
+        if bias_starts[layer] >= 0:
+            start = bias_starts[layer] + k * n_out
+            _sum_rows(above, gradient[start : start + n_out])
+        if layer == 0:
+            break
+        below = slopes[starts[layer] : starts[layer] + n * n_in]
+        np.dot(above, vector[place : place + n_out * n_in].reshape(n_out, n_in), below.reshape(n, n_in))
+        if mask_starts[layer - 1, k] >= 0:
+            mask = mask_starts[layer - 1, k] + n_masked * n_in
+            _drop(below, kept[mask : mask + n * n_in], vector.dtype.type(mask_scales[layer - 1, k]))
+            inputs = undropped[starts[layer] : starts[layer] + n * n_in]
+        _derive(
+            below, inputs, activations[layer - 1], activation_numbers[layer - 1, 0], activation_numbers[layer - 1, 1]
+        )
+
+
+@_helper
+def _update(k, n, solver, structure, memory, own, rate, n_taken):
+    """Take a step with all of a network's parameters and return the penalty before it."""
+    widths, weight_starts, bias_starts = structure[0], structure[1], structure[2]
+    vector, gradient = memory[0], memory[1]
+    scale = 1.0 / own[DIVISOR] if own[DIVISOR] > 0 else 1.0 / (n * own[MEAN_WEIGHT])
+    penalty = 0.0
+    for layer in range(len(widths) - 1):
+        size = widths[layer] * widths[layer + 1]
+        place = weight_starts[layer] + k * size
+        if own[L1] > 0 or own[L2] > 0:
+            part, slopes = vector[place : place + size], gradient[place : place + size]
+            penalty += _penalise(part, slopes, own[L1] * scale, own[L2] * scale)
+        _move(memory, place, size, solver, own, rate, n_taken, own[SHRINKAGE])
+        if bias_starts[layer] >= 0:
+            size = widths[layer + 1]
+            _move(memory, bias_starts[layer] + k * size, size, solver, own, rate, n_taken, 0.0)
+    return penalty
+
+
+@_helper
+def _gather(inputs, rows, values):
     for r in range(len(rows)):
         row = rows[r]
         for j in range(inputs.shape[1]):
@@ -207,14 +201,14 @@ def _gather(inputs, rows, values):  # type: ignore[no-untyped-def]
 
 
 @_helper
-def _add_bias(values, bias):  # type: ignore[no-untyped-def]
+def _add_bias(values, bias):
     for r in range(values.shape[0]):
         for j in range(values.shape[1]):
             values[r, j] += bias[j]
 
 
 @_helper
-def _sum_rows(values, out):  # type: ignore[no-untyped-def]
+def _sum_rows(values, out):
     out[:] = 0
     for r in range(values.shape[0]):
         for j in range(values.shape[1]):
@@ -222,7 +216,7 @@ def _sum_rows(values, out):  # type: ignore[no-untyped-def]
 
 
 @_helper
-def _activate(values, kind, first, second):  # type: ignore[no-untyped-def]
+def _activate(values, kind, first, second):  # noqa: C901  # a branch for each
     zero, one, two = values.dtype.type(0), values.dtype.type(1), values.dtype.type(2)
     if kind == RELU:
         for i in range(len(values)):
@@ -255,7 +249,7 @@ def _activate(values, kind, first, second):  # type: ignore[no-untyped-def]
 
 
 @_helper
-def _derive(slopes, values, kind, first, second):  # type: ignore[no-untyped-def]
+def _derive(slopes, values, kind, first, second):  # noqa: C901  # a branch for each
     """Multiply slopes by an activation's derivative, given its outputs."""
     zero, one = slopes.dtype.type(0), slopes.dtype.type(1)
     if kind == RELU:
@@ -283,20 +277,13 @@ def _derive(slopes, values, kind, first, second):  # type: ignore[no-untyped-def
 
 
 @_helper
-def _drop(values, kept, mask, scale):  # type: ignore[no-untyped-def]
+def _drop(values, kept, scale):
     for i in range(len(values)):
-        kept[i] = values[i]
-        values[i] *= mask[i] * scale
+        values[i] *= kept[i] * scale
 
 
 @_helper
-def _drop_slope(slopes, mask, scale):  # type: ignore[no-untyped-def]
-    for i in range(len(slopes)):
-        slopes[i] *= mask[i] * scale
-
-
-@_helper
-def _lose(kind, own, outputs, slopes, rows, labels, targets, weights):  # type: ignore[no-untyped-def]
+def _lose(kind, own, outputs, slopes, rows, labels, targets, weights):
     """Return the sum of a batch's losses; write the slopes of their mean."""
     number = outputs.dtype.type
     n = len(rows)
@@ -320,7 +307,7 @@ def _lose(kind, own, outputs, slopes, rows, labels, targets, weights):  # type: 
 
 
 @_helper
-def _lose_classes(z, label, smoothing, slope):  # type: ignore[no-untyped-def]
+def _lose_classes(z, label, smoothing, slope):
     number = z.dtype.type
     width = len(z)
     highest = z[0]
@@ -341,7 +328,7 @@ def _lose_classes(z, label, smoothing, slope):  # type: ignore[no-untyped-def]
 
 
 @_helper
-def _lose_numbers(kind, z, target, setting, slope):  # type: ignore[no-untyped-def]
+def _lose_numbers(kind, z, target, setting, slope):
     number = z.dtype.type
     zero, half, one = number(0), number(0.5), number(1)
     loss = zero
@@ -374,7 +361,7 @@ def _lose_numbers(kind, z, target, setting, slope):  # type: ignore[no-untyped-d
 
 
 @_helper
-def _penalise(values, slopes, l1, l2):  # type: ignore[no-untyped-def]
+def _penalise(values, slopes, l1, l2):
     """Add a penalty's slopes and return the penalty."""
     number = values.dtype.type
     zero, one = number(0), number(1)
@@ -394,20 +381,19 @@ def _penalise(values, slopes, l1, l2):  # type: ignore[no-untyped-def]
 
 
 @_helper
-def _move(  # type: ignore[no-untyped-def]
-    vector, gradient, means, squares, place, size, solver, own, rate, n_taken, is_matrix
-):
+def _move(memory, place, size, solver, own, rate, n_taken, shrinkage):
     """Take one step with one parameter of one network."""
+    vector, gradient, means, squares = memory
     number = vector.dtype.type
     p, g, m = vector[place : place + size], gradient[place : place + size], means[place : place + size]
     if own[DECAY] != 0:
         decay = number(own[DECAY])
         for i in range(size):
             g[i] += decay * p[i]
-    if is_matrix and own[SHRINKAGE] != 0:
-        shrinkage = number(1 - rate * own[SHRINKAGE])
+    if shrinkage != 0:
+        left = number(1 - rate * shrinkage)
         for i in range(size):
-            p[i] *= shrinkage
+            p[i] *= left
     if solver == ADAM:
         v = squares[place : place + size]
         new, old2, new2 = number(1 - own[BETA1]), number(own[BETA2]), number(1 - own[BETA2])

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # with a single thread, too. Its matrix products on several take over there (measured; docs/benchmarks.md).
 MAX_COMPILED_STEP_FLOPS = SMALL_STEP_FLOPS
 
-# Of all networks' steps in one call, between which nobody hears of Ctrl-C: about half a second.
+# Of all networks' steps in one call, during which nobody hears of Ctrl-C: about a tenth of a second.
 MAX_CALL_FLOPS = 5e9
 
 # Bytes of dropout's masks that are drawn before a call.
@@ -177,10 +177,9 @@ class CompiledPass:
 
     def _call(self, start: int, end: int, rates: np.ndarray) -> None:
         rule = self.program.rule
-        masks, mask_starts = self._draw_masks(start, end) if self.has_dropout else (self.no_masks, self.no_mask_starts)
         n_steps = np.array(rule.n_steps)
-        arguments = (*self.structure, *self.memory, self.numbers, rates, n_steps, *self.rows)
-        arguments = (*arguments, masks, mask_starts, self.mask_scales, self.totals)
+        settings, masks = (self.numbers, rates, n_steps), self._draw_masks(start, end)
+        arguments = self.kinds, self.structure, self.memory, settings, self.rows, masks, self.totals
         if self.dtype not in _compiled_types:
             # One thread at a time: numba changes the process's warning filters meanwhile.
             with _compilation:
@@ -198,9 +197,8 @@ class CompiledPass:
         names, readers = zip(*(_ACTIVATIONS[type(block.activation)] for block in first), strict=True)
         activation_numbers = [read(block.activation) for read, block in zip(readers, first, strict=True)]
         self.widths = np.array([first[0].linear.in_features, *(block.linear.out_features for block in first)])
-        #: The kernel's arguments from `kinds` to `activation_numbers`.
+        self.kinds = getattr(kernel, _LOSSES[recipe.loss.name]), getattr(kernel, _SOLVERS[str(recipe.solver.solver)])
         self.structure = (
-            (getattr(kernel, _LOSSES[recipe.loss.name]), getattr(kernel, _SOLVERS[str(recipe.solver.solver)])),
             self.widths,
             *np.array(places).T.copy(),
             np.array([getattr(kernel, name) for name in names]),
@@ -208,12 +206,12 @@ class CompiledPass:
         )
         self.dropouts = [[block.dropout for block in same] for same in zip(*blocks, strict=True)]  # (n_layers, k)
         self.mask_scales = np.array([[1 / (1 - drop.p) if drop else 1.0 for drop in same] for same in self.dropouts])
-        self.has_dropout = any(drop is not None for same in self.dropouts for drop in same)
-        self.no_masks = np.empty(0, dtype=np.uint8)
-        self.no_mask_starts = np.full(self.mask_scales.shape, -1)
+        has_dropout = any(drop is not None for same in self.dropouts for drop in same)
+        nothing = np.empty(0, dtype=np.uint8), np.full(self.mask_scales.shape, -1), self.mask_scales
+        self.no_masks = None if has_dropout else nothing
 
     def _list_memory(self) -> tuple[np.ndarray, ...]:
-        """Return the kernel's arguments from `vector` to `squares`."""
+        """Return the kernel's ``memory``."""
         program = self.program
         buffers = [buffer.numpy() for buffer in program.rule.buffers.values()]
         empty = np.empty(0, dtype=self.dtype)
@@ -221,7 +219,7 @@ class CompiledPass:
         return program.vector.numpy(), program.gradient.numpy(), means, squares
 
     def _list_rows(self, has_labels: bool) -> tuple[np.ndarray, ...]:
-        """Return the kernel's arguments from `inputs` to `edges`."""
+        """Return the kernel's ``rows``."""
         batches = self.batches
         targets = batches.targets.contiguous().numpy()
         weights = batches.weights
@@ -267,8 +265,10 @@ class CompiledPass:
         step = max(1, int(min(MAX_CALL_FLOPS // max(flops, 1), MAX_MASK_BYTES // max(mask_bytes, 1))))
         return [*range(0, self.n_batches, step), self.n_batches]
 
-    def _draw_masks(self, start: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+    def _draw_masks(self, start: int, end: int) -> tuple[np.ndarray, ...]:
         """Draw what dropout keeps in some batches, as its layers would, one batch after the other."""
+        if self.no_masks is not None:
+            return self.no_masks
         mask_starts = np.full(self.mask_scales.shape, -1, dtype=np.int64)
         sizes = self.rows_of_batches[start:end]
         n = 0
@@ -286,4 +286,4 @@ class CompiledPass:
                 edges = mask_starts[layer, k] + width * np.concatenate([[0], np.cumsum(sizes[:, k])])
                 for first, last in pairwise(edges.tolist()):
                     masks[first:last].bernoulli_(1 - dropout.p, generator=dropout.generator)
-        return masks.numpy(), mask_starts
+        return masks.numpy(), mask_starts, self.mask_scales
