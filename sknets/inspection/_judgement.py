@@ -75,7 +75,9 @@ def judge(found: Measurements) -> Judgement:
     has_rival = strengths[rival] >= RIVAL_SHARE * strengths[label]
     # It overshot, and came back: no smaller steps do better.
     has_recovered = label == DIVERGING and not _better_fit(found, CALM, EARLIER)
-    return Judgement(label, has_rival or has_recovered, strengths, rival if has_rival else "")
+    # All is lost on new rows: memorised, or never there.
+    learns_nothing = label == OVERFITTING and not found.gain_over(found.constant, found.network).is_clear
+    return Judgement(label, has_rival or has_recovered or learns_nothing, strengths, rival if has_rival else "")
 
 
 def _diverge(found: Measurements) -> float:

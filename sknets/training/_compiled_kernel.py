@@ -25,6 +25,9 @@ ELU = 5  # (alpha, scale)
 SOFTPLUS = 6  # (beta, threshold)
 HARDTANH = 7  # (lowest, highest)
 
+#: Those whose derivative takes their inputs.
+GELU, SILU, MISH = 8, 9, 10
+
 #: Losses; the setting is label smoothing, or the quantile.
 CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED, POISSON, ABSOLUTE, HUBER, QUANTILE = 0, 1, 2, 3, 4, 5, 6
 
@@ -100,10 +103,11 @@ def run_steps(
     for layer in range(n_layers + 1):
         starts[layer + 1] = starts[layer] + n_most * widths[layer]
     size = starts[n_layers + 1]
-    # Of every layer the input, the same before dropout, and the slope there.
+    # Of every layer the input, the slope there, and what its activation's derivative takes where that is another.
     values, slopes = np.empty(size, vector.dtype), np.empty(size, vector.dtype)
-    undropped = np.empty(size if len(masks[0]) else 0, vector.dtype)
-    scratch = starts, values, undropped, slopes
+    is_kept_apart = len(masks[0]) > 0 or np.max(structure[3]) >= GELU
+    kept_apart = np.empty(size if is_kept_apart else 0, vector.dtype)
+    scratch = starts, values, kept_apart, slopes
     for k in range(networks[0], networks[1]):
         own = numbers[k]
         n_masked = 0
@@ -125,7 +129,7 @@ def run_steps(
 def _run_forward(k, n, n_masked, structure, vector, masks, scratch):
     widths, weight_starts, bias_starts, activations, activation_numbers = structure
     kept, mask_starts, mask_scales = masks
-    starts, values, undropped, _ = scratch
+    starts, values, kept_apart, _ = scratch
     for layer in range(len(widths) - 1):
         n_in, n_out = widths[layer], widths[layer + 1]
         place = weight_starts[layer] + k * n_out * n_in
@@ -136,11 +140,14 @@ def _run_forward(k, n, n_masked, structure, vector, masks, scratch):
         if bias_starts[layer] >= 0:
             place = bias_starts[layer] + k * n_out
             _add_bias(outputs.reshape(n, n_out), vector[place : place + n_out])
+        apart = kept_apart[starts[layer + 1] : starts[layer + 1] + n * n_out]
+        if activations[layer] >= GELU:
+            apart[:] = outputs
         _activate(outputs, activations[layer], activation_numbers[layer, 0], activation_numbers[layer, 1])
         if mask_starts[layer, k] >= 0:
+            if activations[layer] < GELU:
+                apart[:] = outputs
             place = mask_starts[layer, k] + n_masked * n_out
-            whole = undropped[starts[layer + 1] : starts[layer + 1] + n * n_out]
-            whole[:] = outputs
             _drop(outputs, kept[place : place + n * n_out], vector.dtype.type(mask_scales[layer, k]))
 
 
@@ -148,7 +155,7 @@ def _run_forward(k, n, n_masked, structure, vector, masks, scratch):
 def _run_backward(k, n, n_masked, structure, memory, masks, scratch):
     widths, weight_starts, bias_starts, activations, activation_numbers = structure
     kept, mask_starts, mask_scales = masks
-    starts, values, undropped, slopes = scratch
+    starts, values, kept_apart, slopes = scratch
     vector, gradient = memory[0], memory[1]
     for layer in range(len(widths) - 2, -1, -1):
         n_in, n_out = widths[layer], widths[layer + 1]
@@ -166,7 +173,8 @@ def _run_backward(k, n, n_masked, structure, memory, masks, scratch):
         if mask_starts[layer - 1, k] >= 0:
             mask = mask_starts[layer - 1, k] + n_masked * n_in
             _drop(below, kept[mask : mask + n * n_in], vector.dtype.type(mask_scales[layer - 1, k]))
-            inputs = undropped[starts[layer] : starts[layer] + n * n_in]
+        if mask_starts[layer - 1, k] >= 0 or activations[layer - 1] >= GELU:
+            inputs = kept_apart[starts[layer] : starts[layer] + n * n_in]
         _derive(
             below, inputs, activations[layer - 1], activation_numbers[layer - 1, 0], activation_numbers[layer - 1, 1]
         )
@@ -246,11 +254,27 @@ def _activate(values, kind, first, second):  # noqa: C901  # a branch for each
         for i in range(len(values)):
             x = values[i]
             values[i] = first if x < first else second if x > second else x
+    elif kind == GELU:
+        half, root = values.dtype.type(0.5), values.dtype.type(math.sqrt(0.5))
+        for i in range(len(values)):
+            values[i] *= half * (one + math.erf(values[i] * root))
+    elif kind == SILU:
+        for i in range(len(values)):
+            values[i] /= one + math.exp(-values[i])
+    elif kind == MISH:
+        for i in range(len(values)):
+            values[i] *= math.tanh(_soften(values[i]))
+
+
+@_helper
+def _soften(x):
+    """Return log(1 + exp(x))."""
+    return (x + abs(x)) / 2 + math.log1p(math.exp(-abs(x)))
 
 
 @_helper
 def _derive(slopes, values, kind, first, second):  # noqa: C901  # a branch for each
-    """Multiply slopes by an activation's derivative, given its outputs."""
+    """Multiply slopes by an activation's derivative, given its outputs, or its inputs from GELU on."""
     zero, one = slopes.dtype.type(0), slopes.dtype.type(1)
     if kind == RELU:
         for i in range(len(slopes)):
@@ -274,6 +298,20 @@ def _derive(slopes, values, kind, first, second):  # noqa: C901  # a branch for 
     elif kind == HARDTANH:
         for i in range(len(slopes)):
             slopes[i] = slopes[i] if first < values[i] < second else zero
+    elif kind == GELU:
+        half, root = slopes.dtype.type(0.5), slopes.dtype.type(math.sqrt(0.5))
+        density = slopes.dtype.type(1 / math.sqrt(2 * math.pi))
+        for i in range(len(slopes)):
+            x = values[i]
+            slopes[i] *= half * (one + math.erf(x * root)) + x * density * math.exp(-half * x * x)
+    elif kind == SILU:
+        for i in range(len(slopes)):
+            share = one / (one + math.exp(-values[i]))
+            slopes[i] *= share * (one + values[i] * (one - share))
+    elif kind == MISH:
+        for i in range(len(slopes)):
+            share = math.tanh(_soften(values[i]))
+            slopes[i] *= share + values[i] * (one - share * share) / (one + math.exp(-values[i]))
 
 
 @_helper

@@ -65,6 +65,9 @@ _ACTIVATIONS: dict[type, tuple[str, Callable[[Any], tuple[float, float]]]] = {
     nn.SELU: ("ELU", lambda layer: _SELU),
     nn.Softplus: ("SOFTPLUS", lambda layer: (layer.beta, layer.threshold)),
     nn.Hardtanh: ("HARDTANH", lambda layer: (layer.min_val, layer.max_val)),
+    nn.GELU: ("GELU", lambda layer: (0.0, 0.0)),
+    nn.SiLU: ("SILU", lambda layer: (0.0, 0.0)),
+    nn.Mish: ("MISH", lambda layer: (0.0, 0.0)),
 }
 
 
@@ -119,13 +122,17 @@ def _find_blocks(module: Any) -> list[_Block] | None:
             blocks.append(_Block(layer, None, None))
         elif last is None:
             return None
-        elif type(layer) in _ACTIVATIONS and last.activation is None and last.dropout is None:
+        elif _knows(layer) and last.activation is None and last.dropout is None:
             blocks[-1] = last._replace(activation=layer)
         elif type(layer) is Dropout and last.dropout is None:
             blocks[-1] = last._replace(dropout=layer)
         else:
             return None
     return blocks
+
+
+def _knows(layer: nn.Module) -> bool:
+    return type(layer) in _ACTIVATIONS and getattr(layer, "approximate", "none") == "none"
 
 
 class CompiledPass:

@@ -230,7 +230,8 @@ def test_advice_is_an_estimator_with_the_change_and_leaves_the_own_one_alone(iri
 def test_nothing_is_advised_where_nothing_can_be_learnt(rng):
     X, y = rng.normal(size=(60, 3)), rng.integers(0, 2, 60)
 
-    verdict = diagnose(LogisticRegression(), X, y, cv=ShuffleSplit(4, test_size=0.3, random_state=0))
+    cv = ShuffleSplit(4, test_size=0.3, random_state=0)
+    verdict = diagnose(LogisticRegression(), X, y, cv=cv, random_state=0)
 
     assert verdict.is_mixed
     assert verdict.label != "balanced"
