@@ -11,6 +11,10 @@ from typing import Any
 import numba
 import numpy as np
 
+if numba.config.DISABLE_JIT:
+    # In plain Python a single step takes seconds.
+    raise ImportError("NUMBA_DISABLE_JIT is set")
+
 # Sums may be reordered, which vectors of numbers need; NaN and infinity keep their meaning.
 _OPTIONS: dict[str, Any] = {
     "nogil": True,

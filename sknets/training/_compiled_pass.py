@@ -94,7 +94,7 @@ def load_kernel() -> Any:
         from sknets.training import _compiled_kernel
     except ImportError as error:
         warn_user(
-            f"numba cannot be imported: {error}. Small networks are trained by operations of torch instead, which "
+            f"numba cannot be used: {error}. Small networks are trained by operations of torch instead, which "
             "takes several times as long. Install a numba that goes with this Python and numpy."
         )
         return None
