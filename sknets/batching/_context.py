@@ -7,6 +7,7 @@ from types import TracebackType
 from joblib import parallel_config
 from joblib.parallel import ParallelBackendBase
 
+from sknets._garbage import old_objects_set_aside
 from sknets.batching._joblib_backend import BatchedFitsBackend
 from sknets.batching._open_reports import opened
 from sknets.batching._report import BatchingReport
@@ -89,6 +90,7 @@ class batched_fits:
             )
         report = BatchingReport()
         with ExitStack() as exits:
+            exits.enter_context(old_objects_set_aside())
             exits.callback(report._close)
             exits.enter_context(opened(report))
             exits.enter_context(parallel_config(backend=self._make_backend()))

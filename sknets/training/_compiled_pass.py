@@ -7,7 +7,7 @@ step ten times as much, in calls of single operations.
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -160,20 +160,24 @@ class CompiledPass:
         self.numbers = np.array([self._numbers_of(k) for k in range(len(nets))])
         self.ends_of_calls = self._find_ends_of_calls()
 
-    def run(self, rates: Sequence[Sequence[float]], note_rows: Callable[[int], None]) -> None:
+    def run(self, rates: np.ndarray, note_rows: Callable[[int], None]) -> None:
         """Draw every network's order and take one epoch's steps.
 
         Parameters
         ----------
-        rates : sequence of shape (k, n_batches)
+        rates : float64 array of shape (k, n_batches)
         note_rows : callable
             Told how many batches are done, each time that Ctrl-C may come.
         """
         self.batches.draw_orders()
-        table = np.array(rates)
         for start, end in pairwise(self.ends_of_calls):
-            self._call(start, end, table)
+            self._call(start, end, rates)
             note_rows(end)
+
+    def count_rows(self, n_batches: int) -> list[int]:
+        """Return how many rows of each network stand in the first batches."""
+        counts: list[int] = self.rows_of_batches[:n_batches].sum(0).tolist()
+        return counts
 
     def end_pass(self) -> list[float]:
         """Return each network's mean loss over the rows since the last call, penalty included."""

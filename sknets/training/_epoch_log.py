@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from sknets.training._history import column, last_row
+from sknets.training._history import column, last_row, open_row
 from sknets.training._plan import Rows
 from sknets.training._scores import SCORES
 from sknets.training._snapshot import Snapshot
@@ -24,7 +24,7 @@ def begin_epoch(net: "InMemoryNet") -> None:
         net.notify("on_epoch_begin", **net.epoch_data)
     else:
         # What `notify` comes to; of a stack's small networks the log takes as long as the training.
-        net.on_epoch_begin(net)
+        open_row(net.history)
 
 
 def end_epoch(

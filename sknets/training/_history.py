@@ -18,6 +18,11 @@ def column(history: History, key: str) -> list[Any]:
     return [row[key] for row in list.__iter__(history) if key in row]
 
 
+def open_row(history: History) -> None:
+    """Begin an epoch."""
+    list.append(history, {"batches": [], "epoch": list.__len__(history) + 1})
+
+
 def last_row(history: History) -> dict[str, Any]:
     """Return the last epoch's own dictionary; skorch's indexing would copy the whole list."""
     return list.__getitem__(history, -1)

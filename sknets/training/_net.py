@@ -26,7 +26,7 @@ from sknets.training._closed_form import solve_exactly
 from sknets.training._epoch_log import close_interrupted_epoch
 from sknets.training._full_batch import minimise
 from sknets.training._gradient_descent import descend
-from sknets.training._history import last_row
+from sknets.training._history import open_row
 from sknets.training._losses import LOSSES
 from sknets.training._net_state import portable_state, restore_portable_state
 from sknets.training._perceptron_rule import apply_perceptron_rule
@@ -59,6 +59,9 @@ METHODS = {
     "closed_form": solve_exactly,
     "perceptron_rule": apply_perceptron_rule,
 }
+
+
+_PLAIN_TYPES = frozenset({bool, int, float})
 
 
 class RowsDataset(Dataset):
@@ -102,7 +105,7 @@ class InMemoryNet(NeuralNet):
 
     def __setattr__(self, name: str, value: Any) -> None:
         # skorch looks every name up, several times an epoch, for the sake of those that hold parts of torch.
-        if isinstance(value, nn.Module | torch.optim.Optimizer):
+        if type(value) not in _PLAIN_TYPES and isinstance(value, nn.Module | torch.optim.Optimizer):
             super().__setattr__(name, value)
         else:
             object.__setattr__(self, name, value)
@@ -175,8 +178,7 @@ class InMemoryNet(NeuralNet):
 
     def on_epoch_begin(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:
         """Open the log's next row; skorch's own way copies the whole log."""
-        self.history.new_epoch()
-        last_row(self.history)["epoch"] = len(self.history)
+        open_row(self.history)
 
     def infer(self, x: Any, **fit_params: Any) -> torch.Tensor:
         """Apply the module to one batch."""

@@ -30,7 +30,8 @@ class Rows:
     weights: torch.Tensor | None = None
 
     def __len__(self) -> int:
-        return len(self.targets)
+        # A tenth of the time of torch's own len(), which a stack's log would notice.
+        return int(self.targets.shape[0])
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from sknets._interrupts import uninterrupted
@@ -147,16 +148,19 @@ class _StackedDescent:
         self.n_rows_stepped = [0] * len(nets)
 
         def note_rows(n_batches: int) -> None:
-            self.n_rows_stepped = [sum(own) for own in zip(*self.batches.sizes[:n_batches], strict=True)]
+            self.n_rows_stepped = compiled.count_rows(n_batches)
             if self.hears_of_interrupt():
                 raise KeyboardInterrupt
 
         n_batches = compiled.n_batches
-        rates = [net.schedule.rates_in_epoch(net.epochs_of_fit, n_batches) for net in nets]
+        if any(net.schedule.per_batch for net in nets):
+            rates = np.array([net.schedule.rates_in_epoch(net.epochs_of_fit, n_batches) for net in nets])
+        else:
+            rates = np.array([net.schedule.rate_at(net.epochs_of_fit) for net in nets])[:, None].repeat(n_batches, 1)
         compiled.run(rates, note_rows)
-        for net, own in zip(nets, rates, strict=True):
-            if net.optimizer_.param_groups[-1]["lr"] != own[-1]:
-                net.set_learning_rate(own[-1])
+        for net, rate in zip(nets, rates[:, -1].tolist(), strict=True):
+            if net.optimizer_.param_groups[-1]["lr"] != rate:
+                net.set_learning_rate(rate)
 
     def _step_by_operations(self, nets: "list[InMemoryNet]") -> None:
         program, n_batches = self.program, len(self.batches.sizes)
