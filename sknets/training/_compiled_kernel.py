@@ -279,7 +279,8 @@ def _derive(slopes, values, kind, first, second):  # type: ignore[no-untyped-def
             slopes[i] *= one if x > second else -math.expm1(-x)
     elif kind == HARDTANH:
         for i in range(len(slopes)):
-            slopes[i] = slopes[i] if first < values[i] < second else zero
+            # A NaN is at neither end, and its slope is kept.
+            slopes[i] = zero if values[i] <= first or values[i] >= second else slopes[i]
 
 
 @_helper
