@@ -163,7 +163,8 @@ class CompiledPass:
             Told how many batches are done, each time that Ctrl-C may come.
         """
         self.batches.draw_orders()
-        table = np.array(rates)
+        # Of whole numbers, too: for an array of integers numba would compile once more.
+        table = np.array(rates, dtype=np.float64)
         for start, end in pairwise(self.ends_of_calls):
             self._call(start, end, table)
             note_rows(end)

@@ -39,3 +39,19 @@ def press_at_step(monkeypatch, way, k):
         press_at(monkeypatch, DenseProgram, "update", k)
     else:
         press_at(monkeypatch, CompiledPass, "_call", k)
+
+
+def watch_ways(monkeypatch):
+    """Return a list to which every step of operations and every call of machine code adds the way that it is of."""
+    ways = []
+    for owner, name, way in [(DenseProgram, "update", OPERATIONS), (CompiledPass, "_call", MACHINE_CODE)]:
+        monkeypatch.setattr(owner, name, _noted(getattr(owner, name), ways, way))
+    return ways
+
+
+def _noted(original, ways, way):
+    def method(self, *args, **kwargs):
+        ways.append(way)
+        return original(self, *args, **kwargs)
+
+    return method
