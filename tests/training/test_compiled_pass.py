@@ -11,7 +11,7 @@ from skorch.callbacks import Callback
 import sknets.training
 from sknets import LogisticRegression, MLPClassifier, MLPRegressor
 from sknets.exceptions import DivergenceError, DivergenceWarning
-from sknets.training import Rows, _compiled_pass
+from sknets.training import _compiled_pass
 from sknets.training._compiled_pass import can_compile, load_kernel
 from tests.training._compiling import PLAIN, compile_nets, make_nets, make_rows, run_at
 from tests.training._fitting import fit
@@ -234,7 +234,7 @@ def test_divergence_in_the_first_epoch_is_an_error(way, loss, rng, monkeypatch):
 
 
 @pytest.fixture
-def _without_numba(monkeypatch):
+def without_numba(monkeypatch):
     load_kernel.cache_clear()
     # Both, or it would be found where an earlier import has left it.
     monkeypatch.delitem(sys.modules, "sknets.training._compiled_kernel", raising=False)
@@ -244,7 +244,8 @@ def _without_numba(monkeypatch):
     load_kernel.cache_clear()
 
 
-def test_without_numba_one_warning_says_what_to_do(table, _without_numba):
+@pytest.mark.usefixtures("without_numba")
+def test_without_numba_one_warning_says_what_to_do(table):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for seed in range(3):
@@ -259,7 +260,7 @@ def test_without_numba_one_warning_says_what_to_do(table, _without_numba):
 @pytest.mark.parametrize("n_networks", [1, 3])
 def test_without_numba_operations_give_the_same_networks(n_networks, table, request, monkeypatch):
     compiled = train_some(n_networks, *table, dropout=0.2)
-    request.getfixturevalue("_without_numba")
+    request.getfixturevalue("without_numba")
     ways = watch_ways(monkeypatch)
     by_operations = train_some(n_networks, *table, dropout=0.2)
 

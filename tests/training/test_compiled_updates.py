@@ -55,13 +55,15 @@ CASES = [
 class Network:
     """A network for the kernel, its twin that torch trains, and the rows of both."""
 
-    def __init__(self, solver, arguments, seed, penalty=Penalty(), rate=0.1):
+    def __init__(self, solver, arguments, seed, penalty=None, rate=0.1):
         rng = np.random.default_rng(seed)
         inputs, targets = rng.normal(size=(N_ROWS, 4)), rng.normal(size=(N_ROWS, 2))
         self.rows = Rows(torch.from_numpy(inputs), torch.from_numpy(targets))
         module = ModuleSpec(MLP, {"n_inputs": 4, "hidden_sizes": (5,), "n_outputs": 2, "activation": "tanh"})
         spec = SolverSpec(solver, rate, {"solver_params": arguments} if arguments is not None else {})
-        self.net = make_net(make_recipe(module=module, solver=spec, penalty=penalty), np.random.RandomState(seed))
+        self.net = make_net(
+            make_recipe(module=module, solver=spec, penalty=penalty or Penalty()), np.random.RandomState(seed)
+        )
         self.twin = self.net.branch().module_
         self.optimizer = OPTIMIZERS[solver](self.twin.parameters(), lr=rate, **(arguments or {}))
 
