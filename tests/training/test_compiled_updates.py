@@ -160,8 +160,9 @@ def test_each_step_has_its_own_rate():
     one.check()
 
 
-def test_networks_that_stay_go_on_when_others_leave():
-    networks = [Network("adam", {"eps": eps}, seed) for seed, eps in enumerate([1e-8, 1e-3, 0.1])]
+@pytest.mark.parametrize("solver", OPTIMIZERS)
+def test_networks_that_stay_go_on_when_others_leave(solver):
+    networks = [Network(solver, arguments, seed) for seed, arguments in enumerate(SETTINGS[solver][-1])]
     program, compiled = compile_nets([one.net for one in networks], [one.rows for one in networks], BATCH_SIZE)
     run_at(compiled, RATES)
 
