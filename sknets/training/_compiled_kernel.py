@@ -223,17 +223,14 @@ def _sum_rows(values, out):  # type: ignore[no-untyped-def]
 
 @_helper
 def _activate(values, kind, first, second):  # type: ignore[no-untyped-def]
-    zero, one, two = values.dtype.type(0), values.dtype.type(1), values.dtype.type(2)
+    zero, one = values.dtype.type(0), values.dtype.type(1)
     if kind == RELU:
         for i in range(len(values)):
             # Not max(), by which a NaN would become zero.
             values[i] = zero if values[i] < zero else values[i]
     elif kind == TANH:
         for i in range(len(values)):
-            # A third of the time that math.tanh takes, and off by no more than rounding 1 would be.
-            small = math.exp(-two * abs(values[i]))
-            size = (one - small) / (one + small)
-            values[i] = size if values[i] > zero else -size
+            values[i] = _tanh(values[i])
     elif kind == LOGISTIC:
         for i in range(len(values)):
             values[i] = one / (one + math.exp(-values[i]))
@@ -252,6 +249,19 @@ def _activate(values, kind, first, second):  # type: ignore[no-untyped-def]
         for i in range(len(values)):
             x = values[i]
             values[i] = first if x < first else second if x > second else x
+
+
+@_helper
+def _tanh(x):  # type: ignore[no-untyped-def]
+    """Return the hyperbolic tangent in less than a third of the time that math.tanh takes."""
+    number = type(x)
+    one, two = number(1), number(2)
+    small = math.exp(-two * abs(x))
+    size = (one - small) / (one + small)
+    # Near zero the difference above has few digits, or none; there the series has them all.
+    square = x * x
+    series = x * (one + square * (number(-1 / 3) + square * (number(2 / 15) + square * number(-17 / 315))))
+    return series if abs(x) < number(0.03) else size if x > 0 else -size
 
 
 @_helper

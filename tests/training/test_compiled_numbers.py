@@ -151,3 +151,21 @@ def test_single_precision_is_near_double_precision(activation, loss, rng):
     for ours, reference in zip(slopes_of_single, slopes, strict=True):
         assert ours.dtype == torch.float32
         assert float((ours - reference).abs().max()) < 1e-5 * (1 + float(reference.abs().max()))
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e-5, 1e-2, 0.1])
+@pytest.mark.parametrize("activation", KNOWN_ACTIVATIONS)
+def test_small_numbers_keep_their_digits_in_single_precision(activation, size, rng):
+    """Rows in a unit of the wrong size: an activation that is off by no more than rounding 1 would be loses them."""
+    case = PLAIN | {"activation": activation, "hidden": (8,), "n_rows": (40,)}
+    (double,), rows = make_nets(case), make_rows(case, 40, rng)
+    (single,) = make_nets(case, torch.float32)
+    for net in (double, single):
+        torch.nn.init.zeros_(net.module_[0].bias)
+    rows.inputs.mul_(size)
+
+    _, slopes = run_one(double, rows)
+    _, slopes_of_single = run_one(single, Rows(rows.inputs.float(), rows.targets.float()))
+
+    for ours, reference in zip(slopes_of_single, slopes, strict=True):
+        assert float((ours - reference).abs().max()) < 1e-5 * float(reference.abs().max())
