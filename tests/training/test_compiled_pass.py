@@ -1,31 +1,22 @@
-"""Which networks are trained by machine code, how an epoch is divided into calls, and what is where numba is not."""
-
-import sys
-import warnings
+"""Which networks are trained by machine code, how an epoch is divided into calls, and divergence."""
 
 import numpy as np
 import pytest
 import torch
 from skorch.callbacks import Callback
 
-import sknets.training
-from sknets import LogisticRegression, MLPClassifier, MLPRegressor
+from sknets import LogisticRegression, MLPRegressor
 from sknets.exceptions import DivergenceError, DivergenceWarning
 from sknets.training import _compiled_pass
-from sknets.training._compiled_pass import can_compile, load_kernel
+from sknets.training._compiled_pass import can_compile
 from tests.training._compiling import PLAIN, compile_nets, make_nets, make_rows, run_at
 from tests.training._fitting import fit
-from tests.training._stacking import fit_together
-from tests.training._ways import MACHINE_CODE, OPERATIONS, in_both_ways, take_way, watch_ways
+from tests.training._ways import MACHINE_CODE, OPERATIONS, fit_some, in_both_ways, make_small, take_way, watch_ways
 
 
 @pytest.fixture
 def table(rng):
     return rng.normal(size=(50, 4)), rng.integers(0, 3, 50)
-
-
-def make(Network=MLPClassifier, **parameters):
-    return Network(**({"hidden_layer_sizes": (6,), "batch_size": 16, "max_iter": 3, "random_state": 0} | parameters))
 
 
 class AtBatches(Callback):
@@ -49,7 +40,7 @@ class AtEpochs(Callback):
         {"solver": "sgd"},
         {"alpha": 0.5, "l1": 0.1},
         {"precision": "float32"},
-        {"callbacks": [AtEpochs()]},
+        {"callbacks": [AtEpochs]},
         {"early_stopping": True},
         {"learning_rate": "onecycle"},
     ],
@@ -58,7 +49,7 @@ class AtEpochs(Callback):
 def test_plain_networks_are_trained_by_machine_code(parameters, table, monkeypatch):
     ways = watch_ways(monkeypatch)
 
-    fit(make(**parameters), *table)
+    fit(make_small(**parameters), *table)
 
     assert set(ways) == {MACHINE_CODE}
 
@@ -74,14 +65,14 @@ def test_plain_networks_are_trained_by_machine_code(parameters, table, monkeypat
         {"residual": True, "hidden_layer_sizes": (4, 4)},
         {"solver": "rmsprop"},
         {"solver": "nadam"},
-        {"callbacks": [AtBatches()]},
+        {"callbacks": [AtBatches]},
     ],
     ids=str,
 )
 def test_what_the_kernel_does_not_know_is_trained_by_operations(parameters, table, monkeypatch):
     ways = watch_ways(monkeypatch)
 
-    fit(make(**parameters), *table)
+    fit(make_small(**parameters), *table)
 
     assert set(ways) == {OPERATIONS}
 
@@ -94,7 +85,7 @@ class OwnReLU(torch.nn.ReLU):
 def test_what_the_program_does_not_know_is_not_compiled_either(parameters, table, monkeypatch):
     ways = watch_ways(monkeypatch)
 
-    fit(make(**parameters), *table)
+    fit(make_small(**parameters), *table)
 
     assert ways == []
 
@@ -115,17 +106,9 @@ def test_large_steps_are_left_to_operations(n_networks, table, monkeypatch):
 
     for limit in (flops, flops - 1):
         monkeypatch.setattr(_compiled_pass, "MAX_COMPILED_STEP_FLOPS", limit)
-        train_some(n_networks, *table, max_iter=2)
+        fit_some(n_networks, *table, max_iter=2)
 
     assert list(dict.fromkeys(ways)) == [MACHINE_CODE, OPERATIONS]
-
-
-def train_some(n_networks, *data, **parameters):
-    """Return one network, or several that were trained as a stack."""
-    estimators = [make(random_state=seed, **parameters) for seed in range(n_networks)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return [estimators[0].fit(*data)] if n_networks == 1 else fit_together(estimators, *data)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
@@ -149,7 +132,7 @@ def test_a_sparse_table_is_trained_by_operations(table, monkeypatch):
     sparse = pytest.importorskip("scipy.sparse")
     ways = watch_ways(monkeypatch)
 
-    fit(make(), sparse.csr_matrix(table[0]), table[1])
+    fit(make_small(), sparse.csr_matrix(table[0]), table[1])
 
     assert set(ways) == {OPERATIONS}
 
@@ -214,7 +197,7 @@ def test_divergence_is_noticed(way, precision, rng, monkeypatch):
     parameters = {"solver": "sgd", "activation": "relu", "learning_rate_init": 5.0, "precision": precision}
 
     with pytest.warns(DivergenceWarning, match=r"Training diverged: the loss was (inf|nan)"):
-        reg = make(MLPRegressor, momentum=0.0, max_iter=500, n_iter_no_change=500, **parameters).fit(X, y)
+        reg = make_small(MLPRegressor, momentum=0.0, max_iter=500, n_iter_no_change=500, **parameters).fit(X, y)
 
     assert set(ways) == {way}
     assert np.isfinite(reg.predict(X)).all()
@@ -227,45 +210,4 @@ def test_divergence_in_the_first_epoch_is_an_error(way, loss, rng, monkeypatch):
     take_way(monkeypatch, way)
 
     with pytest.raises(DivergenceError, match="first epoch"):
-        make(MLPRegressor, loss=loss, solver="sgd", learning_rate_init=1e300, batch_size=5).fit(X * 1e10, y)
-
-
-# -------------------------------------------------------------------------------------------- without numba
-
-
-@pytest.fixture
-def without_numba(monkeypatch):
-    load_kernel.cache_clear()
-    # Both, or it would be found where an earlier import has left it.
-    monkeypatch.delitem(sys.modules, "sknets.training._compiled_kernel", raising=False)
-    monkeypatch.delattr(sknets.training, "_compiled_kernel", raising=False)
-    monkeypatch.setitem(sys.modules, "numba", None)
-    yield
-    load_kernel.cache_clear()
-
-
-@pytest.mark.usefixtures("without_numba")
-def test_without_numba_one_warning_says_what_to_do(table):
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        for seed in range(3):
-            fit(make(random_state=seed), *table)
-
-    assert [warning.category for warning in caught] == [UserWarning]
-    assert "numba cannot be imported" in str(caught[0].message)
-    assert "Install a numba that goes with this Python and numpy" in str(caught[0].message)
-    assert caught[0].filename == fit.__code__.co_filename
-
-
-@pytest.mark.parametrize("n_networks", [1, 3])
-def test_without_numba_operations_give_the_same_networks(n_networks, table, request, monkeypatch):
-    compiled = train_some(n_networks, *table, dropout=0.2)
-    request.getfixturevalue("without_numba")
-    ways = watch_ways(monkeypatch)
-    by_operations = train_some(n_networks, *table, dropout=0.2)
-
-    assert set(ways) == {OPERATIONS}
-    for ours, reference in zip(compiled, by_operations, strict=True):
-        assert ours.loss_curve_ == pytest.approx(reference.loss_curve_, rel=1e-9)
-        for one, other in zip(ours.coefs_, reference.coefs_, strict=True):
-            np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-9)
+        make_small(MLPRegressor, loss=loss, solver="sgd", learning_rate_init=1e300, batch_size=5).fit(X * 1e10, y)
