@@ -37,6 +37,8 @@ N_NUMBERS = 12
 
 
 _helper = numba.njit(**_OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+# What it computes is not reordered with what is around it.
+_exact_helper = numba.njit(**{**_OPTIONS, "fastmath": False}, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 def _entry(function: Any) -> Any:
@@ -335,20 +337,26 @@ def _lose_classes(z, label, smoothing, slope):  # type: ignore[no-untyped-def]
     number = z.dtype.type
     width = len(z)
     highest = z[0]
-    mean = number(0)
     for j in range(width):
         highest = max(highest, z[j])
-        mean += z[j]
-    mean /= number(width)
-    total = number(0)
+    total, mean = number(0), number(0)
     for j in range(width):
-        slope[j] = math.exp(z[j] - highest)
+        shifted = _subtract(z[j], highest)
+        mean += shifted
+        slope[j] = math.exp(shifted)
         total += slope[j]
+    mean /= number(width)
     for j in range(width):
         slope[j] = slope[j] / total - smoothing / number(width)
     slope[label] -= number(1) - smoothing
-    loss = math.log(total) - (z[label] - highest)
-    return loss + smoothing * (z[label] - mean)
+    right = _subtract(z[label], highest)
+    return math.log(total) - right + smoothing * (right - mean)
+
+
+@_exact_helper
+def _subtract(x, y):  # type: ignore[no-untyped-def]
+    """Return a difference of outputs; a sum with one of them first would cost the loss its digits."""
+    return x - y
 
 
 @_helper

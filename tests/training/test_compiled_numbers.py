@@ -2,19 +2,25 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from sknets.training import Rows
+from sknets._device import Precision
+from sknets.nn import MLP
+from sknets.training import LossSpec, ModuleSpec, Rows, make_net
 from tests.training._compiling import (
     KNOWN_ACTIVATIONS,
     KNOWN_LOSSES,
+    N_INPUTS,
+    N_OUTPUTS,
     PLAIN,
     compile_nets,
     make_nets,
     make_rows,
     run_at,
 )
+from tests.training._fitting import make_recipe
 from tests.training._gradients import reference_of
 
 
@@ -40,6 +46,17 @@ def check(net, rows, rtol=1e-10):
     assert loss == pytest.approx(expected, rel=rtol)
     for slope, gradient in zip(slopes, gradients, strict=True):
         torch.testing.assert_close(slope, gradient, rtol=rtol, atol=1e-12)
+
+
+@pytest.mark.parametrize("widths", [(1, 1), (1, 1, 1), (4, 1, 3, 1), (1, 6, 2)], ids=str)
+@pytest.mark.parametrize("n_rows", [1, 2, 30])
+def test_layers_may_have_a_single_unit(widths, n_rows, rng):
+    n_inputs, *hidden, n_outputs = widths
+    arguments = {"n_inputs": n_inputs, "hidden_sizes": hidden, "n_outputs": n_outputs, "activation": "logistic"}
+    net = make_net(make_recipe(module=ModuleSpec(MLP, arguments)), np.random.RandomState(0))
+    inputs, targets = rng.normal(size=(n_rows, n_inputs)), rng.normal(size=(n_rows, n_outputs))
+
+    check(net, Rows(torch.from_numpy(inputs), torch.from_numpy(targets)))
 
 
 # Where relu and its relatives, hardtanh and softplus turn, and where exponentials would overflow.
@@ -81,6 +98,31 @@ def test_outputs_of_any_size_have_finite_losses(loss, rng):
         net.module_[0].bias.copy_(torch.tensor([1e5, -1e5, 1e5 - 1]))
 
     check(net, rows)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("offset", [0.0, 1e4, -1e4, 1e30])
+def test_the_cross_entropy_of_equal_outputs_does_not_depend_on_their_size(offset, smoothing):
+    loss = loss_of_outputs("cross_entropy", [offset] * N_OUTPUTS, torch.arange(9) % 3, label_smoothing=smoothing)
+
+    assert loss == pytest.approx(math.log(N_OUTPUTS), rel=1e-6)
+
+
+@pytest.mark.parametrize("output", [3.0, 10.0, 30.0, 80.0])
+def test_small_losses_of_two_classes_keep_their_digits(output):
+    loss = loss_of_outputs("binary_cross_entropy", [output, -output, output], torch.tensor([[1.0, 0.0, 1.0]] * 9))
+
+    assert loss == pytest.approx(3 * math.log1p(math.exp(-output)), rel=1e-5)
+
+
+def loss_of_outputs(loss, outputs, targets, **settings):
+    """Return the mean loss of a network with the same outputs for all rows, in single precision."""
+    module = ModuleSpec(MLP, {"n_inputs": N_INPUTS, "hidden_sizes": (), "n_outputs": len(outputs)})
+    recipe = make_recipe(module=module, loss=LossSpec(loss, settings), precision=Precision(torch.float32))
+    net = make_net(recipe, np.random.RandomState(0))
+    with torch.no_grad():
+        net.module_[0].bias.copy_(torch.tensor(outputs))
+    return run_one(net, Rows(torch.zeros(len(targets), N_INPUTS), targets))[0]
 
 
 @pytest.mark.parametrize("place", ["input", "first weight", "last weight", "bias"])
