@@ -36,9 +36,11 @@ L1, L2, DIVISOR, MEAN_WEIGHT, DECAY, SHRINKAGE, BETA1, BETA2, EPS, NESTEROV, SET
 N_NUMBERS = 12
 
 
-_helper = numba.njit(**_OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_HELPER_OPTIONS: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+_helper = numba.njit(**_HELPER_OPTIONS)
 # What it computes is not reordered with what is around it.
-_exact_helper = numba.njit(**{**_OPTIONS, "fastmath": False}, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_exact_helper = numba.njit(**{**_HELPER_OPTIONS, "fastmath": False})
 
 
 def _entry(function: Any) -> Any:
