@@ -6,7 +6,7 @@ import pytest
 
 import sknets
 
-HEAVY = ["torch", "skorch", "sklearn", "torchvision", "optuna", "matplotlib", "pandas", "numpy", "scipy"]
+HEAVY = ["torch", "skorch", "sklearn", "torchvision", "optuna", "matplotlib", "pandas", "numpy", "scipy", "numba"]
 
 
 def in_a_fresh_python(program):
@@ -47,11 +47,30 @@ def test_a_door_opens_where_its_name_is_first_used():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("package", ["matplotlib", "optuna", "torchvision"])
-def test_an_estimator_needs_neither_plots_nor_searches_nor_images(package):
-    program = f"import json, sys; from sknets import MLPClassifier; print(json.dumps('{package}' in sys.modules))"
+def test_an_estimator_needs_neither_plots_nor_searches_nor_images_nor_a_compiler():
+    program = (
+        "import json, sys; from sknets import MLPClassifier; MLPClassifier();"
+        "print(json.dumps([m.split('.')[0] for m in sys.modules]))"
+    )
 
-    assert not in_a_fresh_python(program)
+    assert not {"matplotlib", "optuna", "torchvision", "numba", "llvmlite"} & set(in_a_fresh_python(program))
+
+
+@pytest.mark.slow
+def test_only_the_training_that_needs_the_compiler_loads_it():
+    program = """
+import json, sys, warnings
+from sknets import MLPClassifier
+
+def loads_numba(**parameters):
+    MLPClassifier(max_iter=1, **parameters).fit([[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1])
+    return "numba" in sys.modules
+
+warnings.simplefilter("ignore")
+print(json.dumps([loads_numba(solver="lbfgs"), loads_numba(normalization="batch"), loads_numba()]))
+"""
+
+    assert in_a_fresh_python(program) == [False, False, True]
 
 
 @pytest.mark.parametrize("name", sknets.__all__)

@@ -253,7 +253,12 @@ class CompiledPass:
         row[kernel.L1], row[kernel.L2] = penalty.l1, penalty.l2
         row[kernel.DIVISOR] = penalty.divisor or 0.0
         row[kernel.MEAN_WEIGHT] = penalty.mean_weight
-        row[kernel.SHRINKAGE if net.recipe.solver.solver == "adamw" else kernel.DECAY] = member["weight_decay"]
+        if net.recipe.solver.solver == "adamw":
+            rule = self.program.rule
+            row[kernel.SHRINKAGE] = member["weight_decay"]
+            row[kernel.BIAS_SHRINKAGE] = member["weight_decay"] if rule.n_decaying == len(rule.vector) else 0.0
+        else:
+            row[kernel.DECAY] = member["weight_decay"]
         if "betas" in member:
             row[kernel.BETA1], row[kernel.BETA2] = member["betas"]
             row[kernel.EPS] = member["eps"]

@@ -67,7 +67,7 @@ class DenseProgram:
         first = self.nets[0]
         members = [_optimizer_arguments(net) for net in self.nets]
         self.rule = RULES[str(first.recipe.solver.solver)](
-            self.vector, self.gradient, self.n_weights, members, self.spread
+            self.vector, self.gradient, self._count_decaying(), members, self.spread
         )
         self._read_optimizer_state()
         self._prepare_losses()
@@ -134,11 +134,11 @@ class DenseProgram:
         selected = {id(buffer): self._select(buffer, kept) for buffer in self.rule.buffers.values()}
         vector = self._select(self.vector, kept)
         gradient = torch.zeros_like(vector)
-        n_weights = self.n_weights // len(self.nets) * len(kept)
+        self.n_weights = self.n_weights // len(self.nets) * len(kept)
         self._share(vector, gradient, shapes, len(kept))
-        self.rule.compact(kept, lambda buffer: selected[id(buffer)], vector, gradient, n_weights, self.spread)
+        n_decaying = self._count_decaying()
+        self.rule.compact(kept, lambda buffer: selected[id(buffer)], vector, gradient, n_decaying, self.spread)
         self.nets = [self.nets[k] for k in kept]
-        self.n_weights = n_weights
         for layer in self.layers:
             layer.compact(kept)
             layer.attach(self._places)
@@ -246,6 +246,11 @@ class DenseProgram:
                 parameter.grad = slopes[0]
         for layer in self.layers:
             layer.attach(self._places)
+
+    def _count_decaying(self) -> int:
+        """Return how many leading elements AdamW's decay acts on: biases only where it is the user's own for torch."""
+        is_torchs = "weight_decay" in (self.nets[0].recipe.solver.arguments.get("solver_params") or {})
+        return self.vector.numel() if is_torchs else self.n_weights
 
     def _share(self, vector: torch.Tensor, gradient: torch.Tensor, shapes: list[tuple[int, ...]], k: int) -> None:
         """Divide both vectors among the parameters."""

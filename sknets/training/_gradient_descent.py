@@ -178,7 +178,7 @@ class _ProgramSteps:
     def take_whole_pass(self, rates: list[float], note_rows: Callable[[int], None]) -> None:
         """Step through all batches, each at its own rate."""
         compiled: Any = self.compiled
-        compiled.run(np.array([rates]), note_rows)
+        compiled.run(np.array([rates], dtype=np.float64), note_rows)
         self._satisfy_torch()
 
     def compute_gradient(self, batch: Batch, n_rows: int) -> torch.Tensor:

@@ -156,7 +156,8 @@ class _StackedDescent:
         if any(net.schedule.per_batch for net in nets):
             rates = np.array([net.schedule.rates_in_epoch(net.epochs_of_fit, n_batches) for net in nets])
         else:
-            rates = np.array([net.schedule.rate_at(net.epochs_of_fit) for net in nets])[:, None].repeat(n_batches, 1)
+            own = [float(net.schedule.rate_at(net.epochs_of_fit)) for net in nets]
+            rates = np.array(own)[:, None].repeat(n_batches, 1)
         compiled.run(rates, note_rows)
         for net, rate in zip(nets, rates[:, -1].tolist(), strict=True):
             if net.optimizer_.param_groups[-1]["lr"] != rate:

@@ -27,5 +27,6 @@ def reference_of(net, inputs, targets, weights):
     losses = net.criterion_.rows(module(inputs), targets)
     loss = (losses if weights is None else losses * weights).sum() / n
     matrices = [parameter for parameter in module.parameters() if parameter.ndim > 1]
-    loss = loss + sum(0.5 * penalty.l2 * m.square().sum() + penalty.l1 * m.abs().sum() for m in matrices) / n
+    divisor = n * penalty.mean_weight if penalty.divisor is None else penalty.divisor
+    loss = loss + sum(0.5 * penalty.l2 * m.square().sum() + penalty.l1 * m.abs().sum() for m in matrices) / divisor
     return float(loss.detach()), torch.autograd.grad(loss, weights_first(module))

@@ -8,6 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sknets import LogisticRegression, MLPClassifier, MLPRegressor
 from sknets.training import GRADIENT_SOLVERS
 from sknets.training._dense_program import DenseProgram
+from tests.training._ways import MACHINE_CODE, OPERATIONS, in_both_ways, take_way, watch_ways
 
 VARIANTS = {
     "relu": {},
@@ -22,6 +23,8 @@ VARIANTS = {
     "label smoothing": {"label_smoothing": 0.1},
     "class weights": {"class_weight": "balanced"},
     **{solver: {"solver": solver} for solver in GRADIENT_SOLVERS},
+    "weight decay": {"solver_params": {"weight_decay": 0.3}},
+    "decoupled weight decay": {"solver": "adamw", "solver_params": {"weight_decay": 0.3}},
     "plain descent": {"solver": "sgd", "momentum": 0.0},
     "early stopping": {"early_stopping": True},
     "batch normalization": {"normalization": "batch"},
@@ -29,6 +32,19 @@ VARIANTS = {
     "layer normalization": {"normalization": "layer"},
     "group normalization": {"normalization": "group", "hidden_layer_sizes": (32,)},
     "residual": {"hidden_layer_sizes": (6, 6), "residual": True, "dropout": 0.2, "normalization": "batch"},
+}
+
+#: Their small networks are trained by operations in any case.
+NOT_COMPILED = {
+    "adamax",
+    "nadam",
+    "adadelta",
+    "rmsprop",
+    "batch normalization",
+    "a single last row",
+    "layer normalization",
+    "group normalization",
+    "residual",
 }
 
 
@@ -55,12 +71,23 @@ def without_program(monkeypatch):
     monkeypatch.setattr(DenseProgram, "can_run", staticmethod(lambda net: False))
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        (name, way)
+        for name in VARIANTS
+        for way in (OPERATIONS, MACHINE_CODE)
+        if way == OPERATIONS or name not in NOT_COMPILED
+    ],
+)
 @pytest.mark.parametrize("is_weighted", [False, True])
-def test_the_program_trains_as_autograd_does(name, is_weighted, table, rng, monkeypatch):
+def test_the_program_trains_as_autograd_does(name, way, is_weighted, table, rng, monkeypatch):
     X, y = table
     weights = rng.uniform(0.5, 2, len(y)) if is_weighted else None
+    take_way(monkeypatch, way)
+    ways = watch_ways(monkeypatch)
     by_program = fit(make(**VARIANTS[name]), X, y, weights)
+    assert set(ways) == {way}
 
     without_program(monkeypatch)
     by_autograd = fit(make(**VARIANTS[name]), X, y, weights)
@@ -72,8 +99,10 @@ def test_the_program_trains_as_autograd_does(name, is_weighted, table, rng, monk
     np.testing.assert_allclose(by_program.predict_proba(X), by_autograd.predict_proba(X), rtol=1e-7)
 
 
+@in_both_ways
 @pytest.mark.parametrize("solver", ["adam", "adamw", "sgd", "nadam"])
-def test_passes_go_on_with_the_state_of_the_optimizer(solver, table, monkeypatch):
+def test_passes_go_on_with_the_state_of_the_optimizer(solver, way, table, monkeypatch):
+    take_way(monkeypatch, way)
     by_program = fit(make(solver=solver, max_iter=2), *table, n_passes=3)
 
     without_program(monkeypatch)
@@ -82,17 +111,21 @@ def test_passes_go_on_with_the_state_of_the_optimizer(solver, table, monkeypatch
     np.testing.assert_allclose(by_program.coefs_[0], by_autograd.coefs_[0], rtol=1e-7, atol=1e-9)
 
 
-def test_regressors_and_linear_models_run_by_the_program(rng, monkeypatch):
+@in_both_ways
+def test_regressors_and_linear_models_run_by_the_program(way, rng, monkeypatch):
     X, y = rng.normal(size=(40, 3)), rng.normal(size=(40, 2))
-    used, update = [], DenseProgram.update
-    monkeypatch.setattr(DenseProgram, "update", lambda self, rates: used.append(1) or update(self, rates))
+    take_way(monkeypatch, way)
+    ways, taken, write_back = watch_ways(monkeypatch), [], DenseProgram.write_back
+    monkeypatch.setattr(
+        DenseProgram, "write_back", lambda self, k: taken.append(self.rule.n_steps[k]) or write_back(self, k)
+    )
 
     fit(make(MLPRegressor, loss="huber"), X, y)
-    n_of_regressor = len(used)
     fit(LogisticRegression(solver="adam", batch_size=10, max_iter=3, random_state=0), X, y[:, 0] > 0)
 
-    assert n_of_regressor == 5 * 3
-    assert len(used) == n_of_regressor + 3 * 4
+    # Five epochs of three batches, and three of four.
+    assert taken == [5 * 3, 3 * 4]
+    assert set(ways) == {way}
 
 
 class OwnReLU(torch.nn.ReLU):
