@@ -11,7 +11,7 @@ from typing import Any
 import numba
 import numpy as np
 
-if numba.config.DISABLE_JIT:
+if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]  # made as it is read
     # In plain Python a single step takes seconds.
     raise ImportError("NUMBA_DISABLE_JIT is set")
 

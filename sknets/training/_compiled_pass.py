@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -160,18 +161,20 @@ class CompiledPass:
         self.numbers = np.array([self._numbers_of(k) for k in range(len(nets))])
         self.ends_of_calls = self._find_ends_of_calls()
 
-    def run(self, rates: np.ndarray, note_rows: Callable[[int], None]) -> None:
+    def run(self, rates: npt.ArrayLike, note_rows: Callable[[int], None]) -> None:
         """Draw every network's order and take one epoch's steps.
 
         Parameters
         ----------
-        rates : float64 array of shape (k, n_batches)
+        rates : array-like of shape (k, n_batches)
         note_rows : callable
             Told how many batches are done, each time that Ctrl-C may come.
         """
         self.batches.draw_orders()
+        # Of whole numbers, too: for an array of integers numba would compile once more.
+        table = np.asarray(rates, dtype=np.float64)
         for start, end in pairwise(self.ends_of_calls):
-            self._call(start, end, rates)
+            self._call(start, end, table)
             note_rows(end)
 
     def count_rows(self, n_batches: int) -> list[int]:

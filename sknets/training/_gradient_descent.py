@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from sknets._warnings import warn_user
@@ -178,7 +177,7 @@ class _ProgramSteps:
     def take_whole_pass(self, rates: list[float], note_rows: Callable[[int], None]) -> None:
         """Step through all batches, each at its own rate."""
         compiled: Any = self.compiled
-        compiled.run(np.array([rates], dtype=np.float64), note_rows)
+        compiled.run([rates], note_rows)
         self._satisfy_torch()
 
     def compute_gradient(self, batch: Batch, n_rows: int) -> torch.Tensor:

@@ -57,9 +57,6 @@ def test_plain_networks_are_trained_by_machine_code(parameters, table, monkeypat
 @pytest.mark.parametrize(
     "parameters",
     [
-        {"activation": "gelu"},
-        {"activation": "silu"},
-        {"activation": "mish"},
         {"normalization": "batch"},
         {"normalization": "layer"},
         {"residual": True, "hidden_layer_sizes": (4, 4)},
