@@ -156,14 +156,17 @@ class _ProgramSteps:
     def __init__(self, net: "InMemoryNet", train: Rows, is_listened_to: bool) -> None:
         self.net = net
         self.batches: StackedBatches | SingleBatches
-        if isinstance(train.inputs, torch.Tensor) and count_bytes(train.inputs) <= MAX_GATHERED_BYTES:
+        compiles = not is_listened_to and can_compile(net, train.inputs)
+        # Machine code reads the rows where they lie.
+        is_small = isinstance(train.inputs, torch.Tensor) and count_bytes(train.inputs) <= MAX_GATHERED_BYTES
+        if compiles or is_small:
             self.batches = StackedBatches([train], [net.order], net.has_batch_normalization)
         else:
             tensors = [train.inputs, train.targets, train.weights]
             self.batches = SingleBatches(EpochBatches(tensors, net.order, net.has_batch_normalization))
         self.program = DenseProgram([net], self.batches.n_rows)
         self.compiled: CompiledPass | None = None
-        if isinstance(self.batches, StackedBatches) and not is_listened_to and can_compile(net, train.inputs):
+        if compiles and isinstance(self.batches, StackedBatches):
             self.compiled = CompiledPass(self.program, self.batches)
         self.sizes = [n_rows for (n_rows,) in self.batches.sizes]
         self.groups = net.optimizer_.param_groups

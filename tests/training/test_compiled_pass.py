@@ -108,6 +108,18 @@ def test_large_steps_are_left_to_operations(n_networks, table, monkeypatch):
     assert list(dict.fromkeys(ways)) == [MACHINE_CODE, OPERATIONS]
 
 
+def test_a_table_that_is_too_large_to_gather_at_once_is_read_where_it_lies(table, monkeypatch):
+    whole = fit(make_small(), *table)
+    monkeypatch.setattr("sknets.training._gradient_descent.MAX_GATHERED_BYTES", 1)
+    monkeypatch.setattr("sknets.training._dense_batches.MAX_GATHERED_BYTES", 1)
+    ways = watch_ways(monkeypatch)
+
+    large = fit(make_small(), *table)
+
+    assert set(ways) == {MACHINE_CODE}
+    assert large.loss_curve_ == whole.loss_curve_
+
+
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
 def test_rows_must_be_in_the_networks_own_precision(dtype, rng):
     (net,) = make_nets(PLAIN)
