@@ -17,7 +17,7 @@ class BaseDropout(BaseRandomLayer):
 
     def _draw(self, inputs: torch.Tensor, shape: torch.Size) -> torch.Tensor:
         keep = 1 - self.p
-        return inputs.new_empty(shape).bernoulli_(keep, generator=self.generator).div_(keep)
+        return draw_kept(shape, keep, self.generator, inputs.device).to(inputs.dtype).div_(keep)
 
 
 class Dropout(BaseDropout):
@@ -50,3 +50,25 @@ class ChannelDropout(BaseDropout):
         if not (self.training and self.p):
             return inputs
         return inputs * self._draw(inputs, torch.Size((*inputs.shape[:2], 1, 1)))
+
+
+def draw_kept(shape: torch.Size, keep: float, generator: torch.Generator | None, device: torch.device) -> torch.Tensor:
+    """Return a tensor of bool: which elements stay, each with probability ``keep``."""
+    if device.type != "cpu":
+        return torch.empty(shape, dtype=torch.bool, device=device).bernoulli_(keep, generator=generator)
+    return (draw_words(shape.numel(), generator) < find_threshold(keep)).view(shape)
+
+
+def draw_words(n: int, generator: torch.Generator | None) -> torch.Tensor:
+    """Return ``n`` random whole numbers of 32 bits.
+
+    Two for each draw of 64 bits: on a CPU that takes a tenth of the time of torch's ``bernoulli_``, which draws one
+    number of double precision for each element, and was most of the time of a small network with dropout.
+    """
+    pairs = torch.empty((n + 1) // 2, dtype=torch.int64).random_(-(2**63), None, generator=generator)
+    return pairs.view(torch.int32)[:n]
+
+
+def find_threshold(keep: float) -> int:
+    """Return the number below which a share ``keep`` of all whole numbers of 32 bits lies."""
+    return min(round(keep * 2**32) - 2**31, 2**31 - 1)

@@ -94,8 +94,9 @@ def run_steps(
         shape (k,), how many rows each has; ``edges``, int64 of shape (n_batches + 1,), the last batch ends with a
         network's own rows.
     masks : tuple
-        Of dropout, for these batches: ``kept``, uint8, one row after the other; ``starts``, int64 of shape
-        (n_layers, k), where a layer's begin, -1 without; ``scales``, float64 of the same shape.
+        Of dropout, for these batches: ``words``, random int32, one row after the other; ``starts``, int64 of shape
+        (n_layers, k), where a layer's begin, -1 without; ``thresholds``, int64 of the same shape, below which an
+        element stays; and ``scales``, float64.
     totals : float64 array of shape (k,)
         Each network's sum of losses, and of penalties times rows, is added to.
     """
@@ -135,7 +136,7 @@ def run_steps(
 @_helper
 def _run_forward(k, n, n_masked, structure, vector, masks, scratch):
     widths, weight_starts, bias_starts, activations, activation_numbers = structure
-    kept, mask_starts, mask_scales = masks
+    words, mask_starts, thresholds, mask_scales = masks
     starts, values, kept_apart, _ = scratch
     for layer in range(len(widths) - 1):
         n_in, n_out = widths[layer], widths[layer + 1]
@@ -155,13 +156,14 @@ def _run_forward(k, n, n_masked, structure, vector, masks, scratch):
             if activations[layer] < GELU:
                 apart[:] = outputs
             place = mask_starts[layer, k] + n_masked * n_out
-            _drop(outputs, kept[place : place + n * n_out], vector.dtype.type(mask_scales[layer, k]))
+            scale = vector.dtype.type(mask_scales[layer, k])
+            _drop(outputs, words[place : place + n * n_out], np.int32(thresholds[layer, k]), scale)
 
 
 @_helper
 def _run_backward(k, n, n_masked, structure, memory, masks, scratch):
     widths, weight_starts, bias_starts, activations, activation_numbers = structure
-    kept, mask_starts, mask_scales = masks
+    words, mask_starts, thresholds, mask_scales = masks
     starts, values, kept_apart, slopes = scratch
     vector, gradient = memory[0], memory[1]
     for layer in range(len(widths) - 2, -1, -1):
@@ -179,7 +181,8 @@ def _run_backward(k, n, n_masked, structure, memory, masks, scratch):
         np.dot(above, vector[place : place + n_out * n_in].reshape(n_out, n_in), below.reshape(n, n_in))
         if mask_starts[layer - 1, k] >= 0:
             mask = mask_starts[layer - 1, k] + n_masked * n_in
-            _drop(below, kept[mask : mask + n * n_in], vector.dtype.type(mask_scales[layer - 1, k]))
+            scale = vector.dtype.type(mask_scales[layer - 1, k])
+            _drop(below, words[mask : mask + n * n_in], np.int32(thresholds[layer - 1, k]), scale)
         if mask_starts[layer - 1, k] >= 0 or activations[layer - 1] >= GELU:
             inputs = kept_apart[starts[layer] : starts[layer] + n * n_in]
         _derive(
@@ -332,9 +335,11 @@ def _derive(slopes, values, kind, first, second):  # noqa: C901  # a branch for 
 
 
 @_helper
-def _drop(values, kept, scale):
+def _drop(values, words, threshold, scale):
+    zero = values.dtype.type(0)
     for i in range(len(values)):
-        values[i] *= kept[i] * scale
+        # Not set to zero: what is no number stays one.
+        values[i] *= scale if words[i] < threshold else zero
 
 
 @_helper

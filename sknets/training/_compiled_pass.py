@@ -19,7 +19,7 @@ from torch import nn
 
 from sknets._threads import SMALL_STEP_FLOPS
 from sknets._warnings import warn_user
-from sknets.nn import Dropout
+from sknets.nn import Dropout, draw_words, find_threshold
 from sknets.training._dense_batches import StackedBatches
 from sknets.training._known_modules import is_dense
 from sknets.training._plan import Penalty
@@ -221,7 +221,9 @@ class CompiledPass:
         self.dropouts = [[block.dropout for block in same] for same in zip(*blocks, strict=True)]  # (n_layers, k)
         self.mask_scales = np.array([[1 / (1 - drop.p) if drop else 1.0 for drop in same] for same in self.dropouts])
         has_dropout = any(drop is not None for same in self.dropouts for drop in same)
-        nothing = np.empty(0, dtype=np.uint8), np.full(self.mask_scales.shape, -1), self.mask_scales
+        thresholds = [[find_threshold(1 - drop.p) if drop else 0 for drop in same] for same in self.dropouts]
+        self.thresholds = np.array(thresholds)
+        nothing = np.empty(0, dtype=np.int32), np.full(self.mask_scales.shape, -1), self.thresholds, self.mask_scales
         self.no_masks = None if has_dropout else nothing
 
     def _list_memory(self) -> tuple[np.ndarray, ...]:
@@ -280,7 +282,7 @@ class CompiledPass:
         n_masked = sum(
             int(width) for width, same in zip(self.widths[1:], self.dropouts, strict=True) for drop in same if drop
         )
-        mask_bytes = n_masked * int(self.rows_of_batches.max())
+        mask_bytes = 4 * n_masked * int(self.rows_of_batches.max())
         step = max(1, int(min(MAX_CALL_FLOPS // max(flops, 1), MAX_MASK_BYTES // max(mask_bytes, 1))))
         return [*range(0, self.n_batches, step), self.n_batches]
 
@@ -288,21 +290,16 @@ class CompiledPass:
         """Draw what dropout keeps in some batches, as its layers would, one batch after the other."""
         if self.no_masks is not None:
             return self.no_masks
-        mask_starts = np.full(self.mask_scales.shape, -1, dtype=np.int64)
-        sizes = self.rows_of_batches[start:end]
-        n = 0
-        for layer, own in enumerate(self.dropouts):
-            for k, dropout in enumerate(own):
+        starts = np.full(self.mask_scales.shape, -1)
+        parts: list[torch.Tensor] = []
+        n_words = 0
+        for layer, same in enumerate(self.dropouts):
+            for k, dropout in enumerate(same):
                 if dropout is not None:
-                    mask_starts[layer, k] = n
-                    n += int(sizes[:, k].sum()) * int(self.widths[layer + 1])
-        masks = torch.empty(n, dtype=torch.uint8)
-        for layer, own in enumerate(self.dropouts):
-            width = int(self.widths[layer + 1])
-            for k, dropout in enumerate(own):
-                if dropout is None:
-                    continue
-                edges = mask_starts[layer, k] + width * np.concatenate([[0], np.cumsum(sizes[:, k])])
-                for first, last in pairwise(edges.tolist()):
-                    masks[first:last].bernoulli_(1 - dropout.p, generator=dropout.generator)
-        return masks.numpy(), mask_starts, self.mask_scales
+                    sizes = self.rows_of_batches[start:end, k] * self.widths[layer + 1]
+                    # An odd number of words leaves half of the last draw unused.
+                    draws = sizes.tolist() if (sizes % 2).any() else [int(sizes.sum())]
+                    parts += [draw_words(n, dropout.generator) for n in draws]
+                    starts[layer, k] = n_words
+                    n_words += int(sizes.sum())
+        return torch.cat(parts).numpy(), starts, self.thresholds, self.mask_scales

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from sknets.nn import BatchNormalization, ChannelDropout, Dropout, Residual
+from sknets.nn import BatchNormalization, ChannelDropout, Dropout, Residual, draw_kept
 from sknets.training._activation_slopes import ACTIVATIONS
 from sknets.training._workspace import Workspace
 
@@ -126,7 +126,7 @@ class DropoutLayer:
             mask.zero_()
         for k, layer in enumerate(self.layers):
             own = mask[k] if rows.n_rows is None else mask[k, : rows.n_rows[k]]
-            own.bernoulli_(1 - layer.p, generator=layer.generator)
+            own.copy_(draw_kept(own.shape, 1 - layer.p, layer.generator, own.device))
         return mask.div_(self.shares)
 
     def backward(self, slope: torch.Tensor) -> torch.Tensor:

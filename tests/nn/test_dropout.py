@@ -5,7 +5,7 @@ import pickle
 import pytest
 import torch
 
-from sknets.nn import ChannelDropout, Dropout
+from sknets.nn import ChannelDropout, Dropout, draw_words, find_threshold
 
 
 def seeded(p, seed=0, Layer=Dropout):
@@ -20,6 +20,29 @@ def test_kept_units_are_scaled_so_that_the_expectation_stays():
     assert set(outputs.unique().tolist()) == {0.0, 1 / 0.75}
     # The standard error of the share of zeros is 0.0014.
     assert float((outputs == 0).double().mean()) == pytest.approx(0.25, abs=0.007)
+
+
+@pytest.mark.parametrize("keep", [0.001, 0.3, 0.5, 0.9, 0.999])
+def test_both_halves_of_a_draw_are_kept_with_the_same_probability(keep):
+    n = 400_000
+    kept = draw_words(n, torch.Generator().manual_seed(1)) < find_threshold(keep)
+
+    deviation = 5 * (keep * (1 - keep) / (n / 2)) ** 0.5
+    for half in (kept[::2], kept[1::2]):
+        assert float(half.double().mean()) == pytest.approx(keep, abs=deviation)
+
+
+def test_neighbours_are_dropped_independently_of_one_another():
+    kept = (draw_words(400_000, torch.Generator().manual_seed(2)) < find_threshold(0.5)).double()
+
+    correlation = torch.corrcoef(torch.stack([kept[:-1], kept[1:]]))[0, 1]
+    assert abs(float(correlation)) < 5 / len(kept) ** 0.5
+
+
+def test_thresholds_are_whole_numbers_of_32_bits():
+    assert find_threshold(0.0) == -(2**31)
+    assert find_threshold(0.5) == 0
+    assert find_threshold(1.0) == 2**31 - 1
 
 
 def test_nothing_is_dropped_in_prediction(rng):
