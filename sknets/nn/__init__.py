@@ -6,7 +6,7 @@ from sknets.nn._backbone import check_backbone_name
 from sknets.nn._batch_normalization import BatchNormalization
 from sknets.nn._blank_copy import build_blank
 from sknets.nn._convnet import ConvNet
-from sknets.nn._dropout import ChannelDropout, Dropout, draw_kept, draw_words, find_threshold
+from sknets.nn._dropout import ChannelDropout, Dropout, draw_kept, draw_pairs_of_words, draw_words, find_threshold
 from sknets.nn._image_input import ImageInput
 from sknets.nn._image_network import ImageNetwork
 from sknets.nn._initialisers import INITIALISERS, initialise
@@ -50,6 +50,7 @@ __all__ = [
     "build_isolated",
     "check_backbone_name",
     "draw_kept",
+    "draw_pairs_of_words",
     "draw_words",
     "find_threshold",
     "initialise",

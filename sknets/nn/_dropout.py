@@ -65,8 +65,12 @@ def draw_words(n: int, generator: torch.Generator | None) -> torch.Tensor:
     Two for each draw of 64 bits: on a CPU that takes a tenth of the time of torch's ``bernoulli_``, which draws one
     number of double precision for each element, and was most of the time of a small network with dropout.
     """
-    pairs = torch.empty((n + 1) // 2, dtype=torch.int64).random_(-(2**63), None, generator=generator)
-    return pairs.view(torch.int32)[:n]
+    return draw_pairs_of_words(torch.empty((n + 1) // 2, dtype=torch.int64), generator).view(torch.int32)[:n]
+
+
+def draw_pairs_of_words(pairs: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
+    """Write random bits over whole numbers of 64 bits and return them."""
+    return pairs.random_(-(2**63), None, generator=generator)
 
 
 def find_threshold(keep: float) -> int:

@@ -19,7 +19,7 @@ from torch import nn
 
 from sknets._threads import SMALL_STEP_FLOPS
 from sknets._warnings import warn_user
-from sknets.nn import Dropout, draw_words, find_threshold
+from sknets.nn import Dropout, draw_pairs_of_words, draw_words, find_threshold
 from sknets.training._dense_batches import StackedBatches
 from sknets.training._known_modules import is_dense
 from sknets.training._plan import Penalty
@@ -291,15 +291,28 @@ class CompiledPass:
         if self.no_masks is not None:
             return self.no_masks
         starts = np.full(self.mask_scales.shape, -1)
-        parts: list[torch.Tensor] = []
+        sizes = self.rows_of_batches[start:end, None] * self.widths[1:, None]  # (n_batches, n_layers, k)
         n_words = 0
         for layer, same in enumerate(self.dropouts):
             for k, dropout in enumerate(same):
                 if dropout is not None:
-                    sizes = self.rows_of_batches[start:end, k] * self.widths[layer + 1]
-                    # An odd number of words leaves half of the last draw unused.
-                    draws = sizes.tolist() if (sizes % 2).any() else [int(sizes.sum())]
-                    parts += [draw_words(n, dropout.generator) for n in draws]
                     starts[layer, k] = n_words
-                    n_words += int(sizes.sum())
-        return torch.cat(parts).numpy(), starts, self.thresholds, self.mask_scales
+                    n_words += int(sizes[:, layer, k].sum())
+        words = torch.empty((n_words + 1) // 2, dtype=torch.int64).view(torch.int32)[:n_words]
+        for layer, same in enumerate(self.dropouts):
+            for k, dropout in enumerate(same):
+                if dropout is not None:
+                    _draw_words(words[starts[layer, k] :], sizes[:, layer, k], dropout.generator)
+        return words.numpy(), starts, self.thresholds, self.mask_scales
+
+
+def _draw_words(words: torch.Tensor, sizes: np.ndarray, generator: torch.Generator | None) -> None:
+    """Write what a layer draws for batches of these sizes to the front of ``words``."""
+    if not (sizes % 2).any() and words.storage_offset() % 2 == 0:
+        draw_pairs_of_words(words[: int(sizes.sum())].view(torch.int64), generator)
+        return
+    # An odd number of words leaves half of the last draw unused.
+    start = 0
+    for n in sizes.tolist():
+        words[start : start + n] = draw_words(n, generator)
+        start += n

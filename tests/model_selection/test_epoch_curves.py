@@ -4,13 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401  # makes HalvingGridSearchCV importable
 from sklearn.linear_model import LogisticRegression as OtherLogisticRegression
-from sklearn.metrics import log_loss
+from sklearn.metrics import accuracy_score, log_loss, make_scorer, r2_score
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, KFold, ShuffleSplit, cross_validate
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sknets import batched_fits
+from sknets import MLPClassifier, MLPRegressor, batched_fits
 from sknets.model_selection import EarlyStopping, OptunaSearchCV, ValidationMonitor, epoch_curves
 from tests.contract._cases import FEW_EPOCHS
 
@@ -44,6 +46,45 @@ def test_all_rows_of_a_grid_and_its_scores_exactly(monitored, tumours):
     assert curves[["candidate", "fold", "epoch"]].drop_duplicates().shape == (360, 3)
     assert curves.notna().all(axis=None)
     assert_ends_with_split_scores(curves, search)
+
+
+def own_score(name):
+    """A scorer that computes the same, but is not known by its function."""
+    return make_scorer(lambda y, predictions: SCORE_FUNCTIONS[name](y, predictions))
+
+
+SCORE_FUNCTIONS = {"accuracy": accuracy_score, "r2": r2_score}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("case", ["accuracy", "r2", "r2 of transformed targets"])
+def test_scores_that_are_computed_the_short_way_are_those_of_scikit_learn(case, dtype, rng):
+    X, name = rng.normal(size=(90, 3)).astype(dtype), case.split()[0]
+    y = 3 + 5 * X[:, 0] + rng.normal(size=90).astype(dtype)
+    Network = MLPRegressor if name == "r2" else MLPClassifier
+    network = Network(hidden_layer_sizes=(4,), max_iter=5, random_state=0).set_callbacks(ValidationMonitor())
+    model = make_pipeline(StandardScaler(), network)
+    if case == "r2 of transformed targets":
+        model = TransformedTargetRegressor(model, transformer=StandardScaler())
+    targets = y if name == "r2" else (y > 3).astype(int)
+
+    short, long, default = (
+        epoch_curves(cross_validate(model, X, targets, cv=3, scoring=scoring, return_estimator=True))
+        for scoring in (name, own_score(name), None)
+    )
+
+    pd.testing.assert_frame_equal(short, long, check_exact=True)
+    pd.testing.assert_frame_equal(short, default, check_exact=True)
+    assert short["valid_score"].nunique() > 1
+
+
+def test_a_constant_target_has_the_r2_that_scikit_learn_gives_it(rng):
+    X, y = rng.normal(size=(30, 2)), np.zeros(30)
+    network = MLPRegressor(hidden_layer_sizes=(3,), max_iter=3, random_state=0).set_callbacks(ValidationMonitor())
+
+    curves = epoch_curves(cross_validate(network, X, y, cv=3, return_estimator=True))
+
+    assert set(curves["valid_score"]) == {0.0}
 
 
 def test_a_stack_and_single_fits_give_the_same_table(monitored, tumours):
