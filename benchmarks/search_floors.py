@@ -104,8 +104,8 @@ def section(results: list[dict[str, Any]]) -> str:
         f'"Without a network": the seconds that scikit-learn takes for {first["n_trials"]} candidates x {N_FOLDS} '
         f"folds of the same pipeline with a constant in the network's place (median of {N_RUNS}); no search can be "
         f"faster. Then the milliseconds that one network of {HIDDEN[0]} units takes for an epoch, trained alone, with "
-        "those of a trial's other folds, and with those of further trials, by batch size: with the default batches of "
-        "200 rows a step is mostly arithmetic, of which a stack saves little beyond a trial's own folds; with small "
-        "ones it is mostly overhead, which it shares. Trials that are proposed together also see fewer finished ones, "
-        "so that fewer are pruned.\n\n" + table(header, rows)
+        "those of a trial's other folds, and with those of further trials, by batch size: machine code has little "
+        "overhead that a stack could share, so that on one core Optuna's search saves the epochs that it prunes, and "
+        "pays for the scores of all others: those of the held-out rows after every epoch. Trials that are proposed "
+        "together see fewer finished ones, so that fewer are pruned.\n\n" + table(header, rows)
     )
