@@ -39,12 +39,27 @@ class BatchOrder:
 
     def next_epoch(self) -> torch.Tensor | None:
         """Return the rows' order for one more epoch, or None for the order in which they came."""
-        if not self.shuffle:
-            return None
+        return torch.from_numpy(self.draw()) if self.shuffle else None
+
+    def draw(self) -> np.ndarray:
+        """Return the rows' order for one more epoch, shuffled."""
         step = np.arange(self.n_rows)
         self._rng.shuffle(step)
         self._order = self._order[step]
-        return torch.from_numpy(self._order)
+        return self._order
+
+    def mark(self) -> Any:
+        """Return what ``go_back`` needs to come back to this epoch."""
+        return (self._order, self._rng.get_state(legacy=False)) if self.shuffle else None
+
+    def go_back(self, mark: Any, n_epochs: int) -> None:
+        """Be as if no more than ``n_epochs`` orders had been drawn since the mark."""
+        if mark is None:
+            return
+        self._order, state = mark
+        self._rng.set_state(state)
+        for _ in range(n_epochs):
+            self.draw()
 
 
 class EpochBatches:

@@ -1,4 +1,4 @@
-"""One epoch of small dense networks as machine code: every network's steps in one call, without the interpreter.
+"""Epochs of small dense networks as machine code: every network's steps in one call, without the interpreter.
 
 numba compiles it at the first training, once for single and once for double precision, and keeps the result on disk.
 Networks have nothing in common here but their structure: each has rows, order, rates and settings of its own, and
@@ -59,7 +59,7 @@ def _entry(function: Any) -> Any:
 
 @_entry
 def run_steps(
-    networks: tuple[int, int],
+    n_epochs: Any,
     batches: tuple[int, int],
     kinds: tuple[int, int],
     structure: Any,
@@ -67,13 +67,17 @@ def run_steps(
     settings: Any,
     rows: Any,
     masks: Any,
-    totals: Any,
+    results: Any,
 ) -> None:
-    """Take the steps of some batches with some networks.
+    """Take the steps of some batches, in one epoch or in several.
+
+    A network that meets what is no number in its loss or weights takes no further epoch.
 
     Parameters
     ----------
-    networks, batches : tuple of int
+    n_epochs : int64 array of shape (k,)
+        How often each network takes these batches; more than once only if they are all of an epoch's.
+    batches : tuple of int
         The first one, and the one after the last.
     kinds : tuple of int
         Loss and solver.
@@ -85,24 +89,26 @@ def run_steps(
         ``vector`` and ``gradient`` of shape (n_elements,); ``means`` and ``squares``, Adam's running means, of the same
         shape. The first is SGD's momentum, and empty where no network has any; the second is empty then.
     settings : tuple
-        ``numbers``, float64 of shape (k, N_NUMBERS); ``rates``, float64 of shape (k, n_batches); ``n_steps``, int64 of
-        shape (k,): how many were taken before the first of these batches.
+        ``numbers``, float64 of shape (k, N_NUMBERS); ``rates``, float64 of shape (k, n_epochs, n_batches); ``n_steps``,
+        int64 of shape (k,): how many were taken before the first of these batches.
     rows : tuple
         ``inputs`` of shape (n, n_features), of all networks; ``labels``, int64 of shape (n,), for cross-entropy, else
         empty; ``targets`` of shape (n, n_outputs) for the other losses, else empty; ``weights`` of shape (n,), empty
-        where all rows count alike; ``index``, int64 of shape (k, n_rows), each network's order; ``lengths``, int64 of
-        shape (k,), how many rows each has; ``edges``, int64 of shape (n_batches + 1,), the last batch ends with a
-        network's own rows.
+        where all rows count alike; ``index``, int64 of shape (k, n_epochs, n_rows), each network's orders, or of shape
+        (k, 1, n_rows) where they are the same in every epoch; ``lengths``, int64 of shape (k,), how many rows each has;
+        ``edges``, int64 of shape (n_batches + 1,), the last batch ends with a network's own rows.
     masks : tuple
-        Of dropout, for these batches: ``words``, random int32, one row after the other; ``starts``, int64 of shape
-        (n_layers, k), where a layer's begin, -1 without; ``thresholds``, int64 of the same shape, below which an
-        element stays; and ``scales``, float64.
-    totals : float64 array of shape (k,)
-        Each network's sum of losses, and of penalties times rows, is added to.
+        Of dropout, for these batches: ``words``, random int32, one row after the other, and one epoch after the other;
+        ``starts``, int64 of shape (n_layers, k), where a layer's begin, -1 without; ``thresholds``, int64 of the same
+        shape, below which an element stays; and ``scales``, float64.
+    results : tuple
+        ``totals``, float64 of shape (k, n_epochs): each network's sum of losses, and of penalties times rows, is added
+        to; ``n_over`` and ``n_finite``, int64 of shape (k,): epochs whose steps are all taken, and those of them whose
+        losses and weights are finite; ``last`` and ``before``, like the vector: the weights at the ends of the last
+        finite epoch and of the one before.
     """
     widths, vector = structure[0], memory[0]
-    inputs, labels, targets, weights, index, lengths, edges = rows
-    numbers, rates, n_steps = settings
+    edges = rows[6]
     n_layers = len(widths) - 1
     n_most = 0
     for b in range(batches[0], batches[1]):
@@ -116,21 +122,79 @@ def run_steps(
     is_kept_apart = len(masks[0]) > 0 or np.max(structure[3]) >= GELU
     kept_apart = np.empty(size if is_kept_apart else 0, vector.dtype)
     scratch = starts, values, kept_apart, slopes
-    for k in range(networks[0], networks[1]):
-        own = numbers[k]
+    totals, n_over, n_finite, last, before = results
+    for k in range(len(n_epochs)):
         n_masked = 0
-        for b in range(batches[0], batches[1]):
-            first, last = edges[b], min(edges[b + 1], lengths[k])
-            n = last - first
-            _gather(inputs, index[k, first:last], values[: n * widths[0]].reshape(n, widths[0]))
-            _run_forward(k, n, n_masked, structure, vector, masks, scratch)
-            end = starts[n_layers] + n * widths[n_layers]
-            outputs, slope = values[starts[n_layers] : end], slopes[starts[n_layers] : end]
-            totals[k] += _lose(kinds[0], own, outputs, slope, index[k, first:last], labels, targets, weights)
-            _run_backward(k, n, n_masked, structure, memory, masks, scratch)
-            n_masked += n
-            n_taken = n_steps[k] + b - batches[0] + 1
-            totals[k] += n * _update(k, n, kinds[1], structure, memory, own, rates[k, b], n_taken)
+        for epoch in range(n_epochs[k]):
+            n_masked = _step_through(
+                k, epoch, n_masked, batches, kinds, structure, memory, settings, rows, masks, totals, scratch
+            )
+            if batches[1] < len(edges) - 1:
+                continue
+            n_over[k] += 1
+            if not _is_finite(totals[k, epoch] + _sum_up(k, structure, vector)):
+                break
+            n_finite[k] += 1
+            _keep(k, structure, last, before)
+            _keep(k, structure, vector, last)
+
+
+@_helper
+def _step_through(k, epoch, n_masked, batches, kinds, structure, memory, settings, rows, masks, totals, scratch):
+    """Take one network's steps of an epoch and return how many rows have been masked."""
+    widths, vector = structure[0], memory[0]
+    inputs, labels, targets, weights, index, lengths, edges = rows
+    numbers, rates, n_steps = settings
+    starts, values, _, slopes = scratch
+    n_layers, n_batches = len(widths) - 1, batches[1] - batches[0]
+    own, order = numbers[k], index[k, min(epoch, index.shape[1] - 1)]
+    for b in range(batches[0], batches[1]):
+        first, last = edges[b], min(edges[b + 1], lengths[k])
+        n = last - first
+        _gather(inputs, order[first:last], values[: n * widths[0]].reshape(n, widths[0]))
+        _run_forward(k, n, n_masked, structure, vector, masks, scratch)
+        end = starts[n_layers] + n * widths[n_layers]
+        outputs, slope = values[starts[n_layers] : end], slopes[starts[n_layers] : end]
+        totals[k, epoch] += _lose(kinds[0], own, outputs, slope, order[first:last], labels, targets, weights)
+        _run_backward(k, n, n_masked, structure, memory, masks, scratch)
+        n_masked += n
+        n_taken = n_steps[k] + epoch * n_batches + b - batches[0] + 1
+        totals[k, epoch] += n * _update(k, n, kinds[1], structure, memory, own, rates[k, epoch, b], n_taken)
+    return n_masked
+
+
+@_helper
+def _sum_up(k, structure, vector):
+    """Return the sum of a network's parameters, which is finite where they are."""
+    total = vector.dtype.type(0)
+    for place in range(2 * (len(structure[0]) - 1)):
+        start, end = _find_segment(k, structure, place)
+        for i in range(start, end):
+            total += vector[i]
+    return total
+
+
+@_exact_helper
+def _is_finite(x):
+    return abs(x) < np.inf
+
+
+@_helper
+def _keep(k, structure, source, target):
+    """Copy a network's parameters."""
+    for place in range(2 * (len(structure[0]) - 1)):
+        start, end = _find_segment(k, structure, place)
+        target[start:end] = source[start:end]
+
+
+@_helper
+def _find_segment(k, structure, place):
+    """Return where a network's weights of a layer lie, at even places, or its biases, at odd ones."""
+    widths, weight_starts, bias_starts = structure[0], structure[1], structure[2]
+    layer = place // 2
+    size = widths[layer + 1] if place % 2 else widths[layer] * widths[layer + 1]
+    first = bias_starts[layer] if place % 2 else weight_starts[layer]
+    return (first + k * size, first + (k + 1) * size) if first >= 0 else (0, 0)
 
 
 @_helper

@@ -7,7 +7,7 @@ step ten times as much, in calls of single operations.
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,8 +19,9 @@ from torch import nn
 
 from sknets._threads import SMALL_STEP_FLOPS
 from sknets._warnings import warn_user
-from sknets.nn import Dropout, draw_pairs_of_words, draw_words, find_threshold
+from sknets.nn import Dropout
 from sknets.training._dense_batches import StackedBatches
+from sknets.training._dropout_masks import DropoutMasks
 from sknets.training._known_modules import is_dense
 from sknets.training._plan import Penalty
 
@@ -35,8 +36,11 @@ MAX_COMPILED_STEP_FLOPS = SMALL_STEP_FLOPS
 # Of all networks' steps in one call, during which nobody hears of Ctrl-C: about a tenth of a second.
 MAX_CALL_FLOPS = 5e9
 
-# Bytes of dropout's masks that are drawn before a call.
-MAX_MASK_BYTES = 16 * 2**20
+# What a step costs beside its arithmetic, in operations.
+STEP_OVERHEAD_FLOPS = 1e5
+
+# Bytes of random numbers that are drawn before a call: orders of rows, and dropout's masks.
+MAX_DRAWN_BYTES = 16 * 2**20
 
 _LOSSES = {
     "cross_entropy": "CROSS_ENTROPY",
@@ -136,6 +140,22 @@ def _knows(layer: nn.Module) -> bool:
     return type(layer) in _ACTIVATIONS and getattr(layer, "approximate", "none") == "none"
 
 
+class Outcome(NamedTuple):
+    """What came of epochs that were taken at once.
+
+    Attributes
+    ----------
+    losses : list of list of float
+        Each network's mean loss, penalty included, of each epoch that is over; of these only the last may be one after
+        which the loss or the weights are not finite.
+    n_finite : list of int
+        How many are not such a one.
+    """
+
+    losses: list[list[float]]
+    n_finite: list[int]
+
+
 class CompiledPass:
     """All that the kernel reads and writes, for the networks of a program.
 
@@ -145,21 +165,35 @@ class CompiledPass:
         ``can_compile`` its networks.
     batches : StackedBatches
         Of the same networks.
+    last, before : torch.Tensor
+        Like the program's vector, and kept up to date: the weights at the ends of the last epoch after which they and
+        the loss were finite, and of the one before. At the beginning both are the present weights.
+
+    Attributes
+    ----------
+    n_batches : int
+    max_epochs : int
+        How many epochs may be taken at once.
     """
 
-    def __init__(self, program: "DenseProgram", batches: StackedBatches) -> None:
+    def __init__(
+        self, program: "DenseProgram", batches: StackedBatches, last: torch.Tensor, before: torch.Tensor
+    ) -> None:
         self.kernel = load_kernel()
         self.program, self.batches = program, batches
         nets = program.nets
         self.n_batches = len(batches.sizes)
         self.rows_of_batches = np.array(batches.sizes)  # (n_batches, k)
-        self.totals = np.zeros(len(nets))
+        self.rows_of_epoch = self.rows_of_batches.sum(0)
+        self.totals = np.zeros((len(nets), 1))
         self.n_rows = np.zeros(len(nets), np.int64)
+        self.clear()
         self._describe_layers([_find_blocks(net.module_) or [] for net in nets])
         self.memory = self._list_memory()
+        self.ends = last.numpy(), before.numpy()
         self.rows = self._list_rows(has_labels=nets[0].recipe.loss.name == "cross_entropy")
         self.numbers = np.array([self._numbers_of(k) for k in range(len(nets))])
-        self.ends_of_calls = self._find_ends_of_calls()
+        self._divide_into_calls()
 
     def run(self, rates: npt.ArrayLike, note_rows: Callable[[int], None]) -> None:
         """Draw every network's order and take one epoch's steps.
@@ -170,12 +204,48 @@ class CompiledPass:
         note_rows : callable
             Told how many batches are done, each time that Ctrl-C may come.
         """
-        self.batches.draw_orders()
+        ones = [1] * len(self.n_rows)
+        index = self.batches.draw_orders(ones)
         # Of whole numbers, too: for an array of integers numba would compile once more.
-        table = np.asarray(rates, dtype=np.float64)
+        table = np.asarray(rates, dtype=np.float64)[:, None]
         for start, end in pairwise(self.ends_of_calls):
-            self._call(start, end, table)
+            self._call(ones, (start, end), table, index, self.totals)
+            self.program.rule.count_steps([end - start] * len(ones))
+            self.n_rows += self.rows_of_batches[start:end].sum(0)
             note_rows(end)
+
+    def run_ahead(self, n_epochs: Sequence[int], rates: np.ndarray) -> None:
+        """Take so many epochs with each network, at most ``max_epochs``; ``outcome`` is what came of them.
+
+        A network that leaves the finite numbers takes no further one, and no random number for it is drawn. After
+        Ctrl-C the outcome holds those epochs that were taken nevertheless.
+
+        Parameters
+        ----------
+        n_epochs : sequence of int
+        rates : float64 array of shape (k, max(n_epochs), n_batches)
+        """
+        self.clear()
+        marks = [order.mark() for order in self.batches.orders], self.masks.mark()
+        index = self.batches.draw_orders(n_epochs)
+        totals = np.zeros((len(n_epochs), max(n_epochs)))
+        results = np.zeros((2, len(n_epochs)), np.int64)
+        try:
+            self._call(n_epochs, (0, self.n_batches), rates, index, totals, results)
+        finally:
+            # Ctrl-C is raised when the call is over.
+            n_over, n_finite = results.tolist()
+            self.program.rule.count_steps([n * self.n_batches for n in n_over])
+            means = totals / self.rows_of_epoch[:, None]
+            self.outcome = Outcome([own[:n] for own, n in zip(means.tolist(), n_over, strict=True)], n_finite)
+        for k, (n, n_drawn) in enumerate(zip(n_over, n_epochs, strict=True)):
+            if n < n_drawn:
+                self.batches.orders[k].go_back(marks[0][k], n)
+                self.masks.go_back(marks[1], self.rows_of_batches, k, n)
+
+    def clear(self) -> None:
+        """Forget the last ``outcome``."""
+        self.outcome = Outcome([[] for _ in self.n_rows], [0] * len(self.n_rows))
 
     def count_rows(self, n_batches: int) -> list[int]:
         """Return how many rows of each network stand in the first batches."""
@@ -184,24 +254,36 @@ class CompiledPass:
 
     def end_pass(self) -> list[float]:
         """Return each network's mean loss over the rows since the last call, penalty included."""
-        totals: list[float] = self.totals.tolist()
+        totals: list[float] = self.totals[:, 0].tolist()
         n_rows = self.n_rows.tolist()
         self.totals[:] = self.n_rows[:] = 0
         return [total / n if n else math.nan for total, n in zip(totals, n_rows, strict=True)]
 
-    def _call(self, start: int, end: int, rates: np.ndarray) -> None:
-        rule = self.program.rule
-        n_steps = np.array(rule.n_steps)
-        settings, masks = (self.numbers, rates, n_steps), self._draw_masks(start, end)
-        arguments = self.kinds, self.structure, self.memory, settings, self.rows, masks, self.totals
+
+    def _call(
+        self,
+        n_epochs: Sequence[int],
+        batches: tuple[int, int],
+        rates: np.ndarray,
+        index: np.ndarray,
+        totals: np.ndarray,
+        results: np.ndarray | None = None,
+    ) -> None:
+        """Call the kernel; ``results`` are the epochs that are over, and those that are finite, of shape (2, k)."""
+        counts = np.zeros((2, len(n_epochs)), np.int64) if results is None else results
+        masks = self.masks.draw(self.rows_of_batches[batches[0] : batches[1]], n_epochs)
+        settings = self.numbers, rates, np.array(self.program.rule.n_steps)
+        inputs, labels, targets, weights, lengths, edges = self.rows
+        arguments = (
+            *(self.kinds, self.structure, self.memory, settings),
+            *((inputs, labels, targets, weights, index, lengths, edges), masks, (totals, *counts, *self.ends)),
+        )
         if self.dtype not in _compiled_types:
             # One thread at a time: numba changes the process's warning filters meanwhile.
             with _compilation:
-                self.kernel.run_steps((0, 0), (0, 0), *arguments)
+                self.kernel.run_steps(np.zeros(len(n_epochs), np.int64), batches, *arguments)
                 _compiled_types.add(self.dtype)
-        self.kernel.run_steps((0, len(n_steps)), (start, end), *arguments)
-        rule.count_steps(end - start)
-        self.n_rows += self.rows_of_batches[start:end].sum(0)
+        self.kernel.run_steps(np.array(n_epochs), batches, *arguments)
 
     def _describe_layers(self, blocks: list[list[_Block]]) -> None:
         kernel, first, recipe = self.kernel, blocks[0], self.program.nets[0].recipe
@@ -218,13 +300,8 @@ class CompiledPass:
             np.array([getattr(kernel, name) for name in names]),
             np.array(activation_numbers, dtype=self.dtype),
         )
-        self.dropouts = [[block.dropout for block in same] for same in zip(*blocks, strict=True)]  # (n_layers, k)
-        self.mask_scales = np.array([[1 / (1 - drop.p) if drop else 1.0 for drop in same] for same in self.dropouts])
-        has_dropout = any(drop is not None for same in self.dropouts for drop in same)
-        thresholds = [[find_threshold(1 - drop.p) if drop else 0 for drop in same] for same in self.dropouts]
-        self.thresholds = np.array(thresholds)
-        nothing = np.empty(0, dtype=np.int32), np.full(self.mask_scales.shape, -1), self.thresholds, self.mask_scales
-        self.no_masks = None if has_dropout else nothing
+        dropouts = [[block.dropout for block in same] for same in zip(*blocks, strict=True)]
+        self.masks = DropoutMasks(dropouts, self.widths[1:].tolist())
 
     def _list_memory(self) -> tuple[np.ndarray, ...]:
         """Return the kernel's ``memory``."""
@@ -235,7 +312,7 @@ class CompiledPass:
         return program.vector.numpy(), program.gradient.numpy(), means, squares
 
     def _list_rows(self, has_labels: bool) -> tuple[np.ndarray, ...]:
-        """Return the kernel's ``rows``."""
+        """Return the kernel's ``rows`` but ``index``."""
         batches = self.batches
         targets = batches.targets.contiguous().numpy()
         weights = batches.weights
@@ -244,7 +321,6 @@ class CompiledPass:
             targets if has_labels else np.empty(0, dtype=np.int64),
             np.empty((0, 0), dtype=self.dtype) if has_labels else targets,
             np.empty(0, dtype=self.dtype) if weights is None else weights.contiguous().numpy(),
-            batches.index,
             np.array(batches.lengths),
             np.array(batches.edges),
         )
@@ -274,45 +350,17 @@ class CompiledPass:
         row[kernel.LOSS_SCALE] = 2.0 if net.recipe.loss.name == "mean_squared_error" else 1.0
         return row
 
-    def _find_ends_of_calls(self) -> list[int]:
-        """Return the first batch of each call, and the number of batches."""
-        flops = sum(
-            net.step_flops(part.inputs) for net, part in zip(self.program.nets, self.batches.parts, strict=True)
-        )
-        n_masked = sum(
-            int(width) for width, same in zip(self.widths[1:], self.dropouts, strict=True) for drop in same if drop
-        )
-        mask_bytes = 4 * n_masked * int(self.rows_of_batches.max())
-        step = max(1, int(min(MAX_CALL_FLOPS // max(flops, 1), MAX_MASK_BYTES // max(mask_bytes, 1))))
-        return [*range(0, self.n_batches, step), self.n_batches]
-
-    def _draw_masks(self, start: int, end: int) -> tuple[np.ndarray, ...]:
-        """Draw what dropout keeps in some batches, as its layers would, one batch after the other."""
-        if self.no_masks is not None:
-            return self.no_masks
-        starts = np.full(self.mask_scales.shape, -1)
-        sizes = self.rows_of_batches[start:end, None] * self.widths[1:, None]  # (n_batches, n_layers, k)
-        n_words = 0
-        for layer, same in enumerate(self.dropouts):
-            for k, dropout in enumerate(same):
-                if dropout is not None:
-                    starts[layer, k] = n_words
-                    n_words += int(sizes[:, layer, k].sum())
-        words = torch.empty((n_words + 1) // 2, dtype=torch.int64).view(torch.int32)[:n_words]
-        for layer, same in enumerate(self.dropouts):
-            for k, dropout in enumerate(same):
-                if dropout is not None:
-                    _draw_words(words[starts[layer, k] :], sizes[:, layer, k], dropout.generator)
-        return words.numpy(), starts, self.thresholds, self.mask_scales
+    def _divide_into_calls(self) -> None:
+        """Find the first batch of each call, and how many epochs may be taken in one."""
+        parts = zip(self.program.nets, self.batches.parts, strict=True)
+        flops = sum(net.step_flops(part.inputs) + STEP_OVERHEAD_FLOPS for net, part in parts)
+        n_most = int(self.rows_of_batches.max())
+        bytes_of_epoch = self.batches.n_rows * (8 * len(self.n_rows) + self.masks.bytes_per_row)
+        n_batches = _count_within(MAX_CALL_FLOPS, flops, MAX_DRAWN_BYTES, n_most * self.masks.bytes_per_row)
+        self.ends_of_calls = [*range(0, self.n_batches, n_batches), self.n_batches]
+        self.max_epochs = _count_within(MAX_CALL_FLOPS, flops * self.n_batches, MAX_DRAWN_BYTES, bytes_of_epoch)
 
 
-def _draw_words(words: torch.Tensor, sizes: np.ndarray, generator: torch.Generator | None) -> None:
-    """Write what a layer draws for batches of these sizes to the front of ``words``."""
-    if not (sizes % 2).any() and words.storage_offset() % 2 == 0:
-        draw_pairs_of_words(words[: int(sizes.sum())].view(torch.int64), generator)
-        return
-    # An odd number of words leaves half of the last draw unused.
-    start = 0
-    for n in sizes.tolist():
-        words[start : start + n] = draw_words(n, generator)
-        start += n
+def _count_within(max_flops: float, flops: float, max_bytes: int, n_bytes: int) -> int:
+    """Return how many pieces of work, at least one, stay below both limits."""
+    return max(1, int(min(max_flops // max(flops, 1), max_bytes // max(n_bytes, 1))))

@@ -92,10 +92,22 @@ class StackedBatches:
             self._gather()
         return iter(self.gathered)
 
-    def draw_orders(self) -> None:
-        """Draw every network's order for one more epoch into ``index``, for those who gather the rows themselves."""
-        for k, order in enumerate(self.orders):
-            self._follow(k, order)
+    def draw_orders(self, n_epochs: Sequence[int]) -> np.ndarray:
+        """Draw every network's orders for so many epochs, for those who gather the rows themselves.
+
+        Returns
+        -------
+        index : int64 array of shape (k, n, n_rows)
+            ``n`` is the largest of ``n_epochs``; 1 where no order is drawn and all epochs have the same.
+        """
+        if not any(order.shuffle for order in self.orders):
+            return self.index[:, None]
+        index = self.index[:, None].repeat(max(n_epochs), 1)
+        for k, (order, n) in enumerate(zip(self.orders, n_epochs, strict=True)):
+            if order.shuffle:
+                for epoch in range(n):
+                    np.add(order.draw(), self.starts[k], out=index[k, epoch, : self.lengths[k]])
+        return index
 
     def compact(self, kept: Sequence[int]) -> "StackedBatches":
         """Return the batches of some of the networks, going on with their orders."""

@@ -178,7 +178,11 @@ class DenseProgram:
         """Copy the weights and running statistics of the only network."""
         if self._normalizations or not self._shares_memory:
             return self.read_snapshot(ProgramState(self.vector, self._statistics()), 0)
-        return Snapshot.of_vector(self.vector, self.starts, self.nets[0].module_.buffers())
+        return self.snapshot_of(self.vector)
+
+    def snapshot_of(self, vector: torch.Tensor) -> Snapshot:
+        """Copy a vector like the only network's own, which has no running statistics."""
+        return Snapshot.of_vector(vector, self.starts, self.nets[0].module_.buffers())
 
     def copy_state(self) -> ProgramState:
         """Copy all networks' weights and running statistics."""

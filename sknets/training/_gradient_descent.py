@@ -1,10 +1,12 @@
 """Training by mini-batch gradients: one pass over shuffled batches an epoch."""
 
 import math
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from sknets._warnings import warn_user
@@ -23,6 +25,7 @@ from sknets.training._epoch_log import (
 )
 from sknets.training._plan import Penalty, Rows
 from sknets.training._snapshot import Snapshot
+from sknets.training._stretch import Stretch, count_epochs_ahead
 
 if TYPE_CHECKING:
     from sknets.training._net import InMemoryNet
@@ -44,17 +47,18 @@ def descend(net: "InMemoryNet", train: Rows, validation: Rows | None, n_epochs: 
 
 
 def _run_epochs(net: "InMemoryNet", descent: "_Descent", train: Rows, validation: Rows | None, n_epochs: int) -> None:
-    for epoch in range(n_epochs):
-        begin_epoch(net)
-        loss = descent.run_pass()
-        weights = descent.steps.snapshot()
-        if not (math.isfinite(loss) and weights.is_finite()):
+    while net.n_iter < n_epochs:
+        n_ahead = descent.count_epochs_ahead(validation is not None, n_epochs - net.n_iter)
+        if n_ahead > 1:
+            loss, is_finite = descent.run_ahead(n_ahead)
+        else:
+            loss, is_finite = descent.run_epoch()
+        if not is_finite:
             # First, lest the program's moments be given to the optimizer that begins anew.
             descent.leave_program()
-            end_diverged(net, loss, epoch, train, validation)
+            end_diverged(net, loss, net.n_iter, train, validation)
             break
-        net.before_last_finite, net.last_finite = net.last_finite, weights
-        if end_epoch(net, loss, validation, net.optimizer_.param_groups[0]["lr"], len(train)):
+        if n_ahead == 1 and end_epoch(net, loss, validation, net.optimizer_.param_groups[0]["lr"], len(train)):
             break
         if not may_go_on(net):
             net.has_converged = True
@@ -73,8 +77,19 @@ class _Descent:
         )
         self.rate: float | None = None
 
-    def run_pass(self) -> float:
-        """Step through all batches once and return their mean loss, penalty included."""
+    def run_epoch(self) -> tuple[float, bool]:
+        """Take an epoch; return its mean loss, penalty included, and whether it and the weights are finite."""
+        net = self.net
+        begin_epoch(net)
+        loss = self._run_pass()
+        weights = self.steps.snapshot()
+        is_finite = math.isfinite(loss) and weights.is_finite()
+        if is_finite:
+            net.before_last_finite, net.last_finite = net.last_finite, weights
+        return loss, is_finite
+
+    def _run_pass(self) -> float:
+        """Step through all batches once and return their mean loss."""
         if self.net.callbacks_:
             self._follow_frozen_layers()
         if not self.steps.takes_whole_pass:
@@ -92,6 +107,38 @@ class _Descent:
             raise
         self.net.epochs_of_fit += 1
         return self.steps.end_pass()
+
+    def count_epochs_ahead(self, has_validation: bool, n_left: int) -> int:
+        """Return how many epochs may be taken in one call; 1 where there is no such call."""
+        most: int = self.steps.max_epochs
+        return min(most, count_epochs_ahead(self.net, has_validation, n_left)) if most > 1 else 1
+
+    def run_ahead(self, n_epochs: int) -> tuple[float, bool]:
+        """Take several epochs, and log those that end with finite numbers.
+
+        Returns
+        -------
+        loss : float
+            The last one's mean loss, penalty included.
+        is_finite : bool
+            Whether it and the weights are finite; if not, the last one's row in the log is open.
+        """
+        net, steps = self.net, self.steps
+        began = time.perf_counter()
+        stretch = Stretch(net, n_epochs, len(steps.sizes))
+        steps.compiled.clear()
+        try:
+            steps.take_ahead(stretch.rates)
+        finally:
+            # After Ctrl-C, too, which is raised when they are over.
+            (losses,), (n_finite,) = steps.compiled.outcome
+            stretch.log(losses[:n_finite], (time.perf_counter() - began) / max(len(losses), 1))
+            net.last_finite, net.before_last_finite = steps.read_ends()
+        is_finite = n_finite == len(losses)
+        if not is_finite:
+            begin_epoch(net)
+            net.epochs_of_fit += 1
+        return losses[-1], is_finite
 
     def leave_program(self) -> None:
         """Give the module and its optimizer memory of their own; nothing can be run afterwards."""
@@ -167,7 +214,8 @@ class _ProgramSteps:
         self.program = DenseProgram([net], self.batches.n_rows)
         self.compiled: CompiledPass | None = None
         if compiles and isinstance(self.batches, StackedBatches):
-            self.compiled = CompiledPass(self.program, self.batches)
+            self.ends = self.program.vector.clone(), self.program.vector.clone()
+            self.compiled = CompiledPass(self.program, self.batches, *self.ends)
         self.sizes = [n_rows for (n_rows,) in self.batches.sizes]
         self.groups = net.optimizer_.param_groups
         self.next_epoch = self.batches.next_epoch
@@ -177,10 +225,26 @@ class _ProgramSteps:
         """Whether a pass is one call instead of one for each step."""
         return self.compiled is not None
 
+    @property
+    def max_epochs(self) -> int:
+        """How many epochs may be one call."""
+        return 1 if self.compiled is None else self.compiled.max_epochs
+
+    def read_ends(self) -> tuple[Snapshot, Snapshot]:
+        """Copy what machine code keeps: the weights after the last epoch with finite numbers, and after the one before."""
+        last, before = (self.program.snapshot_of(vector) for vector in self.ends)
+        return last, before
+
     def take_whole_pass(self, rates: list[float], note_rows: Callable[[int], None]) -> None:
         """Step through all batches, each at its own rate."""
         compiled: Any = self.compiled
         compiled.run([rates], note_rows)
+        self._satisfy_torch()
+
+    def take_ahead(self, rates: list[list[float]]) -> None:
+        """Step through the batches of several epochs, each at its own rate."""
+        compiled: Any = self.compiled
+        compiled.run_ahead([len(rates)], np.array([rates]))
         self._satisfy_torch()
 
     def compute_gradient(self, batch: Batch, n_rows: int) -> torch.Tensor:
@@ -226,6 +290,7 @@ class _AutogradSteps:
 
     mode = nullcontext
     takes_whole_pass = False
+    max_epochs = 1
 
     def __init__(self, net: "InMemoryNet", train: Rows) -> None:
         self.net = net

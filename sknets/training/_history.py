@@ -1,5 +1,6 @@
 """The log of a training: one row an epoch, kept in skorch's History and shown as plain rows."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from skorch.history import History
@@ -21,6 +22,12 @@ def column(history: History, key: str) -> list[Any]:
 def open_row(history: History) -> None:
     """Begin an epoch."""
     list.append(history, {"batches": [], "epoch": list.__len__(history) + 1})
+
+
+def write_rows(history: History, start: int, rows: Sequence[dict[str, Any]]) -> None:
+    """Put whole epochs in the place of those from ``start`` on."""
+    numbered = [{"batches": [], "epoch": start + k, **row} for k, row in enumerate(rows, 1)]
+    list.__setitem__(history, slice(start, None), numbered)
 
 
 def last_row(history: History) -> dict[str, Any]:

@@ -30,6 +30,11 @@ class Schedule:
         self.power_t = power_t
         self.patience = patience
 
+    @property
+    def follows_log(self) -> bool:
+        """Whether the rate of an epoch depends on what happened in those before."""
+        return type(self).after_epoch is not Schedule.after_epoch
+
     def rate_at(self, progress: float) -> float:
         """Return the rate after ``progress`` epochs, a fraction counting the batches of the running epoch."""
         return self.rate

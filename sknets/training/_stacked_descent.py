@@ -16,6 +16,7 @@ from sknets.training._dense_program import DenseProgram
 from sknets.training._epoch_log import begin_epoch, close_interrupted_epoch, end_epoch, end_epoch_early
 from sknets.training._gradient_descent import may_go_on
 from sknets.training._history import last_row
+from sknets.training._stretch import Stretch, count_epochs_ahead
 from sknets.training._watch import ask_to_end, end_watches
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def descend_together(
     descent = _StackedDescent(trainees, max_pass_elements, interrupts)
     try:
         while descent.live:
-            descent.run_epoch()
+            descent.run_epochs()
     except KeyboardInterrupt:
         if not descent.hears_of_interrupt():
             interrupts.tell()
@@ -59,6 +60,8 @@ class _StackedDescent:
         self.n_rows_stepped: list[int] = []
         # Of an epoch whose steps are done, until every network's row is closed.
         self.losses: list[float] | None = None
+        # Of epochs that are taken at once, until they are in every network's log.
+        self.stretches: list[Stretch] = []
         nets = self.nets
         has_batch_normalization = nets[0].has_batch_normalization
         self.batches = StackedBatches(
@@ -68,28 +71,72 @@ class _StackedDescent:
             nets[0].recipe.precision.dtype,
         )
         self.program = DenseProgram(nets, self.batches.n_rows)
-        first = trainees[0]
-        self.compiled: CompiledPass | None = None
-        if can_compile(first.net, first.plan.train.inputs):
-            self.compiled = CompiledPass(self.program, self.batches)
-        self.looked_at = self._join_looked_at()
         # Vectors of weights, and running statistics, at the ends of the last two epochs.
-        self.last = self.before = self.program.copy_state()
-        self.epoch = 0
+        self.last, self.before = self.program.copy_state(), self.program.copy_state()
+        self.is_compiled = can_compile(trainees[0].net, trainees[0].plan.train.inputs)
+        self.compiled = self._compile()
+        self.looked_at = self._join_looked_at()
 
     @property
     def nets(self) -> "list[InMemoryNet]":
         return [trainee.net for trainee in self.live]
 
-    def run_epoch(self) -> None:
-        """Step through every network's batches once, and let those leave that are done."""
+    def run_epochs(self) -> None:
+        """Take every network's next epoch, or several where nobody looks on; let those leave that are done."""
+        n_epochs = self._count_epochs_ahead()
+        goes_on = self._run_epoch() if max(n_epochs) == 1 else self._run_ahead(n_epochs)
+        if not all(goes_on):
+            self._let_leave([k for k, stays in enumerate(goes_on) if not stays])
+
+    def _count_epochs_ahead(self) -> list[int]:
+        if self.compiled is None or self.compiled.max_epochs == 1:
+            return [1]
+        counts = [
+            count_epochs_ahead(trainee.net, trainee.plan.validation is not None, trainee.plan.max_epochs - trainee.net.n_iter)
+            for trainee in self.live
+        ]
+        return [min(count, self.compiled.max_epochs) for count in counts]
+
+    def _run_ahead(self, n_epochs: list[int]) -> list[bool]:
+        compiled, nets = self.compiled, self.nets
+        stretches = [Stretch(net, n, compiled.n_batches) for net, n in zip(nets, n_epochs, strict=True)]
+        rates = np.zeros((len(nets), max(n_epochs), compiled.n_batches))
+        for own, stretch in zip(rates, stretches, strict=True):
+            own[: len(stretch.rates)] = stretch.rates
+        # In this order: after Ctrl-C, the outcome is that of the stretches, if there are any.
+        compiled.clear()
+        self.began, self.stretches = time.perf_counter(), stretches
+        compiled.run_ahead(n_epochs, rates)
+        self._log_stretches()
+        if self.hears_of_interrupt():
+            raise KeyboardInterrupt
+        self.stretches = []
+        losses, n_finite = compiled.outcome
+        are_finite = [n == len(own) for own, n in zip(losses, n_finite, strict=True)]
+        for k, own in enumerate(losses):
+            if not are_finite[k]:
+                begin_epoch(nets[k])
+                nets[k].epochs_of_fit += 1
+                self._note_divergence(k, own[-1])
+        return [is_finite and self._goes_on(trainee) for is_finite, trainee in zip(are_finite, self.live, strict=True)]
+
+    def _log_stretches(self) -> None:
+        if not self.stretches:
+            return
+        losses, n_finite = self.compiled.outcome
+        seconds = (time.perf_counter() - self.began) / max(1, sum(map(len, losses)))
+        for stretch, own, n in zip(self.stretches, losses, n_finite, strict=True):
+            stretch.log(own[:n], seconds)
+
+    def _run_epoch(self) -> list[bool]:
         nets = self.nets
         for net in nets:
             begin_epoch(net)
         with torch.inference_mode():
             self._step_through(nets)
         losses = self.losses = self._end_pass()
-        state = self.program.copy_state()
+        # Machine code has kept them, but for networks that have just left the finite numbers.
+        state = self.program.copy_state() if self.compiled is None else self.last
         are_finite = self.program.are_finite()
         outputs = self._evaluate()
         goes_on = []
@@ -101,11 +148,10 @@ class _StackedDescent:
                 continue
             goes_on.append(self._end_epoch(k, losses[k], [own[k] for own in outputs], state))
         goes_on = [goes and not ask_to_end(net) for goes, net in zip(goes_on, nets, strict=True)]
-        self.before, self.last = self.last, state
+        if self.compiled is None:
+            self.before, self.last = self.last, state
         self.n_rows_stepped, self.losses = [], None
-        self.epoch += 1
-        if not all(goes_on):
-            self._let_leave([k for k, stays in enumerate(goes_on) if not stays])
+        return goes_on
 
     def hears_of_interrupt(self) -> bool:
         """Whether one was told of since the training began."""
@@ -113,6 +159,7 @@ class _StackedDescent:
 
     def end_interrupted(self) -> None:
         """Close every open epoch and keep what was learnt."""
+        self._log_stretches()
         losses: Sequence[float | None] = [None] * len(self.live)
         if any(self.n_rows_stepped):
             losses = self.losses or self._end_pass()
@@ -203,10 +250,13 @@ class _StackedDescent:
             take_snapshot=lambda: self.program.read_snapshot(state, k),
         )
         last_row(net.history)["seconds"] = self._share_of_seconds(net)
-        if not may_go_on(net):
-            net.has_converged = True
+        return self._goes_on(trainee)
+
+    def _goes_on(self, trainee: "Trainee") -> bool:
+        if not may_go_on(trainee.net):
+            trainee.net.has_converged = True
             return False
-        return net.n_iter < plan.max_epochs
+        return trainee.net.n_iter < trainee.plan.max_epochs
 
     def _share_of_seconds(self, net: "InMemoryNet") -> float:
         """Return a network's share of the time that all took for the epoch."""
@@ -215,9 +265,9 @@ class _StackedDescent:
     def _note_divergence(self, k: int, loss: float) -> None:
         trainee = self.live[k]
         trainee.net.last_finite = self.program.read_snapshot(self.last, k)
-        if self.epoch:
+        if trainee.net.n_iter:
             trainee.net.before_last_finite = self.program.read_snapshot(self.before, k)
-        trainee.diverged_at = (loss, self.epoch)
+        trainee.diverged_at = (loss, trainee.net.n_iter)
         # Now: its row is closed when the training is finished, which may be much later.
         last_row(trainee.net.history)["seconds"] = self._share_of_seconds(trainee.net)
 
@@ -238,9 +288,13 @@ class _StackedDescent:
         self.before = self.program.select_state(self.before, kept)
         self.batches = self.batches.compact(kept)
         self.program.compact(kept)
-        if self.compiled is not None:
-            self.compiled = CompiledPass(self.program, self.batches)
+        self.compiled = self._compile()
         self.looked_at = self._join_looked_at()
+
+    def _compile(self) -> CompiledPass | None:
+        if not self.is_compiled:
+            return None
+        return CompiledPass(self.program, self.batches, self.last.vector, self.before.vector)
 
     def _end(self, trainee: "Trainee") -> None:
         net = trainee.net

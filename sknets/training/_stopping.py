@@ -44,6 +44,11 @@ class StoppingRule:
         """Whether training should end."""
         return self.n_without_gain > self.patience
 
+    @property
+    def n_epochs_to_end(self) -> float:
+        """After how many epochs training may end at the earliest: if none of them gains anything."""
+        return max(1, math.floor(self.patience - self.n_without_gain) + 1) if math.isfinite(self.patience) else math.inf
+
     def start_over(self) -> None:
         """Forget the epochs without gain, not the best value."""
         self.n_without_gain = 0

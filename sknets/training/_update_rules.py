@@ -101,9 +101,9 @@ class UpdateRule(ABC):
         self._n_taken += 1
         self._update()
 
-    def count_steps(self, n_steps: int) -> None:
-        """Take note of steps that others have taken over the same memory."""
-        self._n_taken += n_steps
+    def count_steps(self, n_steps: Sequence[int]) -> None:
+        """Take note of steps that others have taken over the same memory, so many with each network."""
+        self._starts = [start + n for start, n in zip(self._starts, n_steps, strict=True)]
 
     def compact(
         self,

@@ -85,7 +85,7 @@ def compile_nets(nets, parts, batch_size=200, shuffle=False):
         net.order = BatchOrder(len(rows), min(batch_size, len(rows)), shuffle, np.random.RandomState(seed))
     batches = StackedBatches(parts, [net.order for net in nets], weights_dtype=nets[0].recipe.precision.dtype)
     program = DenseProgram(nets, batches.n_rows)
-    return program, CompiledPass(program, batches)
+    return program, CompiledPass(program, batches, program.vector.clone(), program.vector.clone())
 
 
 def run_at(compiled, rates):

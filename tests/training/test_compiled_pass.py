@@ -149,7 +149,7 @@ def test_a_sparse_table_is_trained_by_operations(table, monkeypatch):
 # -------------------------------------------------------------------------------------------- calls
 
 
-@pytest.mark.parametrize("limit", ["MAX_CALL_FLOPS", "MAX_MASK_BYTES"])
+@pytest.mark.parametrize("limit", ["MAX_CALL_FLOPS", "MAX_DRAWN_BYTES"])
 @pytest.mark.parametrize("n_rows", [(50,), (50, 55, 53)])
 def test_dividing_an_epoch_into_calls_changes_nothing(limit, n_rows, monkeypatch):
     case = PLAIN | {"drops": True, "penalty": "both", "n_rows": n_rows}

@@ -167,7 +167,8 @@ def test_networks_that_stay_go_on_when_others_leave(solver):
     run_at(compiled, RATES)
 
     program.compact([0, 2])
-    compiled = type(compiled)(program, compiled.batches.compact([0, 2]))
+    ends = program.vector.clone(), program.vector.clone()
+    compiled = type(compiled)(program, compiled.batches.compact([0, 2]), *ends)
     run_at(compiled, [RATES[0], RATES[2]])
 
     for place, k in enumerate([0, 2]):
