@@ -259,7 +259,6 @@ class CompiledPass:
         self.totals[:] = self.n_rows[:] = 0
         return [total / n if n else math.nan for total, n in zip(totals, n_rows, strict=True)]
 
-
     def _call(
         self,
         n_epochs: Sequence[int],

@@ -123,17 +123,24 @@ class _Descent:
         is_finite : bool
             Whether it and the weights are finite; if not, the last one's row in the log is open.
         """
-        net, steps = self.net, self.steps
+        net, compiled = self.net, self.steps.compiled
         began = time.perf_counter()
-        stretch = Stretch(net, n_epochs, len(steps.sizes))
-        steps.compiled.clear()
-        try:
-            steps.take_ahead(stretch.rates)
-        finally:
-            # After Ctrl-C, too, which is raised when they are over.
-            (losses,), (n_finite,) = steps.compiled.outcome
+        stretch = Stretch(net, n_epochs, len(self.steps.sizes))
+
+        def log() -> None:
+            (losses,), (n_finite,) = compiled.outcome
             stretch.log(losses[:n_finite], (time.perf_counter() - began) / max(len(losses), 1))
-            net.last_finite, net.before_last_finite = steps.read_ends()
+            net.last_finite, net.before_last_finite = self.steps.read_ends()
+
+        compiled.clear()
+        try:
+            self.steps.take_ahead(stretch.rates)
+            log()
+        except KeyboardInterrupt:
+            # It is raised when the epochs are over, or while they are logged.
+            log()
+            raise
+        (losses,), (n_finite,) = compiled.outcome
         is_finite = n_finite == len(losses)
         if not is_finite:
             begin_epoch(net)
@@ -231,7 +238,7 @@ class _ProgramSteps:
         return 1 if self.compiled is None else self.compiled.max_epochs
 
     def read_ends(self) -> tuple[Snapshot, Snapshot]:
-        """Copy what machine code keeps: the weights after the last epoch with finite numbers, and after the one before."""
+        """Copy what machine code keeps: the weights of the last epoch with finite numbers, and of the one before."""
         last, before = (self.program.snapshot_of(vector) for vector in self.ends)
         return last, before
 

@@ -62,6 +62,7 @@ class _StackedDescent:
         self.losses: list[float] | None = None
         # Of epochs that are taken at once, until they are in every network's log.
         self.stretches: list[Stretch] = []
+        self.began = 0.0
         nets = self.nets
         has_batch_normalization = nets[0].has_batch_normalization
         self.batches = StackedBatches(
@@ -83,22 +84,24 @@ class _StackedDescent:
 
     def run_epochs(self) -> None:
         """Take every network's next epoch, or several where nobody looks on; let those leave that are done."""
-        n_epochs = self._count_epochs_ahead()
-        goes_on = self._run_epoch() if max(n_epochs) == 1 else self._run_ahead(n_epochs)
+        compiled = self.compiled
+        if compiled is not None and max(n_epochs := self._count_epochs_ahead(compiled.max_epochs)) > 1:
+            goes_on = self._run_ahead(compiled, n_epochs)
+        else:
+            goes_on = self._run_epoch()
         if not all(goes_on):
             self._let_leave([k for k, stays in enumerate(goes_on) if not stays])
 
-    def _count_epochs_ahead(self) -> list[int]:
-        if self.compiled is None or self.compiled.max_epochs == 1:
-            return [1]
-        counts = [
-            count_epochs_ahead(trainee.net, trainee.plan.validation is not None, trainee.plan.max_epochs - trainee.net.n_iter)
-            for trainee in self.live
-        ]
-        return [min(count, self.compiled.max_epochs) for count in counts]
+    def _count_epochs_ahead(self, most: int) -> list[int]:
+        counts = []
+        for trainee in self.live:
+            net, plan = trainee.net, trainee.plan
+            n_ahead = count_epochs_ahead(net, plan.validation is not None, plan.max_epochs - net.n_iter)
+            counts.append(min(most, n_ahead))
+        return counts
 
-    def _run_ahead(self, n_epochs: list[int]) -> list[bool]:
-        compiled, nets = self.compiled, self.nets
+    def _run_ahead(self, compiled: CompiledPass, n_epochs: list[int]) -> list[bool]:
+        nets = self.nets
         stretches = [Stretch(net, n, compiled.n_batches) for net, n in zip(nets, n_epochs, strict=True)]
         rates = np.zeros((len(nets), max(n_epochs), compiled.n_batches))
         for own, stretch in zip(rates, stretches, strict=True):
@@ -107,23 +110,21 @@ class _StackedDescent:
         compiled.clear()
         self.began, self.stretches = time.perf_counter(), stretches
         compiled.run_ahead(n_epochs, rates)
-        self._log_stretches()
+        self._log_stretches(compiled)
         if self.hears_of_interrupt():
             raise KeyboardInterrupt
         self.stretches = []
         losses, n_finite = compiled.outcome
         are_finite = [n == len(own) for own, n in zip(losses, n_finite, strict=True)]
-        for k, own in enumerate(losses):
+        for k, own_losses in enumerate(losses):
             if not are_finite[k]:
                 begin_epoch(nets[k])
                 nets[k].epochs_of_fit += 1
-                self._note_divergence(k, own[-1])
+                self._note_divergence(k, own_losses[-1])
         return [is_finite and self._goes_on(trainee) for is_finite, trainee in zip(are_finite, self.live, strict=True)]
 
-    def _log_stretches(self) -> None:
-        if not self.stretches:
-            return
-        losses, n_finite = self.compiled.outcome
+    def _log_stretches(self, compiled: CompiledPass) -> None:
+        losses, n_finite = compiled.outcome
         seconds = (time.perf_counter() - self.began) / max(1, sum(map(len, losses)))
         for stretch, own, n in zip(self.stretches, losses, n_finite, strict=True):
             stretch.log(own[:n], seconds)
@@ -159,7 +160,8 @@ class _StackedDescent:
 
     def end_interrupted(self) -> None:
         """Close every open epoch and keep what was learnt."""
-        self._log_stretches()
+        if self.compiled is not None and self.stretches:
+            self._log_stretches(self.compiled)
         losses: Sequence[float | None] = [None] * len(self.live)
         if any(self.n_rows_stepped):
             losses = self.losses or self._end_pass()

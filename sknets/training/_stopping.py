@@ -47,7 +47,7 @@ class StoppingRule:
     @property
     def n_epochs_to_end(self) -> float:
         """After how many epochs training may end at the earliest: if none of them gains anything."""
-        return max(1, math.floor(self.patience - self.n_without_gain) + 1) if math.isfinite(self.patience) else math.inf
+        return max(1, self.patience - self.n_without_gain + 1)
 
     def start_over(self) -> None:
         """Forget the epochs without gain, not the best value."""

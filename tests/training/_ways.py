@@ -1,4 +1,4 @@
-"""The two ways in which dense networks are trained, and how a test makes sure of one of them."""
+"""The ways in which dense networks are trained, and how a test makes sure of one of them."""
 
 import warnings
 
@@ -12,14 +12,18 @@ from tests.training._stacking import fit_together
 
 OPERATIONS, MACHINE_CODE = "operations", "machine code"
 
+#: By machine code, and several epochs in one call where nobody looks on; what is done outside of tests.
+AHEAD = "several epochs at once"
+
 in_both_ways = pytest.mark.parametrize("way", [OPERATIONS, MACHINE_CODE])
+in_all_ways = pytest.mark.parametrize("way", [OPERATIONS, MACHINE_CODE, AHEAD])
 
 
 def take_way(monkeypatch, way):
     """Train small dense networks by torch's operations, or by machine code with one call for each step."""
     if way == OPERATIONS:
         monkeypatch.setattr(_compiled_pass, "MAX_COMPILED_STEP_FLOPS", 0)
-    else:
+    elif way == MACHINE_CODE:
         monkeypatch.setattr(_compiled_pass, "MAX_CALL_FLOPS", 1)
 
 

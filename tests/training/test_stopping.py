@@ -146,3 +146,19 @@ def test_early_stopping_ends_at_the_epoch_that_its_scores_say(rng):
     assert reference.is_exhausted
     assert reg.best_validation_score_ == reference.best
     assert reg.best_loss_ is None
+
+
+@given(st.lists(st.floats(0, 2), min_size=1, max_size=12), st.integers(1, 6))
+@settings(max_examples=60, deadline=None)
+def test_the_earliest_end_is_that_of_epochs_without_gain(values, patience):
+    rule = StoppingRule(0.0, patience)
+    for value in values:
+        rule.update(value)
+    expected = rule.n_epochs_to_end
+
+    ends = []
+    for _ in range(patience + 2):
+        rule.update(3.0)
+        ends.append(rule.is_exhausted)
+
+    assert ends.index(True) + 1 == expected
