@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sknets._arrays import as_array_like
 from sknets._device import resolve_device, resolve_precision
+from sknets._parameter_checks import check_parameters
 from sknets._randomness import draw_seed
 from sknets._sklearn_compat import CallbackSupportMixin
 from sknets._warnings import warn_user
@@ -63,6 +64,10 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
     def _get_param_names(cls) -> list[str]:
         # scikit-learn reads the signature anew a dozen times for each fit of a search.
         return super()._get_param_names()
+
+    def _validate_params(self) -> None:
+        # scikit-learn makes a constraint object for each of all parameters, for each fit of a search.
+        check_parameters(self)
 
     @abstractmethod
     def _check_X(self, X: Any) -> Any:
