@@ -251,7 +251,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
                 parts, self.validation_fraction, self._strata(rows.targets), random
             )
             rows, validation = PreparedRows(*train_part), PreparedRows(*validation_part)
-        recipe = replace(recipe, penalty=self._penalty(rows.weight_sum, rows.weight_sum / len(rows.targets)))
+            recipe = replace(recipe, penalty=self._weigh_penalty(rows))
         if exact_epochs is not None:
             recipe = replace(recipe, stopping=replace(recipe.stopping, patience=math.inf))
         self._prepare_module(net, rows, is_fresh)
@@ -285,7 +285,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         return Recipe(
             module=module,
             loss=self._loss_spec(),
-            penalty=self._penalty(rows.weight_sum, rows.weight_sum / len(rows.targets)),
+            penalty=self._weigh_penalty(rows),
             solver=solver,
             schedule=self._schedule_spec(),
             stopping=self._stopping_spec(watches_score),
@@ -298,6 +298,10 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             verbose=self.verbose,
             callbacks=check_callbacks(self.callbacks),
         )
+
+    def _weigh_penalty(self, rows: PreparedRows) -> Penalty:
+        weight_sum = rows.weight_sum
+        return self._penalty(weight_sum, weight_sum / len(rows.targets))
 
     def _dtype_to_follow(self, X: Any) -> np.dtype:
         """Return the type of numbers that precision="auto" follows; that of X by default."""
