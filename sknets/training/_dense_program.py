@@ -9,6 +9,7 @@ see live weights.
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -213,13 +214,6 @@ class DenseProgram:
         index = torch.tensor(list(kept), device=vector.device)
         return torch.cat([self._segment(vector, i).index_select(0, index).view(-1) for i in range(len(self.values))])
 
-    def spread(self, numbers: Sequence[float]) -> float | torch.Tensor:
-        """Return one number where all networks have the same, else a vector with each network's at its elements."""
-        if len(set(numbers)) == 1:
-            return numbers[0]
-        column = self.vector.new_tensor(list(numbers))
-        return torch.cat([column.repeat_interleave(values[0].numel()) for values in self.values])
-
     def _take_memory_back(self, module: nn.Module) -> None:
         """Give the only network's module memory of its own again."""
         self._write_layers(0)
@@ -265,6 +259,8 @@ class DenseProgram:
         self.vector, self.gradient = vector, gradient
         self._sizes = [k * math.prod(shape) for shape in shapes]
         self._offsets = [0, *accumulate(self._sizes)]
+        # No method: the rule keeps it, and must not keep the program that keeps the rule.
+        self.spread = partial(_spread, [math.prod(shape) for shape in shapes], vector)
         self.starts = [self._offsets[index] for index in self._order_of_module]
         self.values = [part.view(k, *shape) for part, shape in zip(vector.split(self._sizes), shapes, strict=True)]
         self.slopes = [part.view(k, *shape) for part, shape in zip(gradient.split(self._sizes), shapes, strict=True)]
@@ -345,6 +341,17 @@ def weights_first(module: nn.Module) -> list[nn.Parameter]:
     """Return a module's parameters with its matrices in front."""
     parameters = list(module.parameters())
     return [p for p in parameters if p.ndim > 1] + [p for p in parameters if p.ndim <= 1]
+
+
+def _spread(sizes: Sequence[int], like: torch.Tensor, numbers: Sequence[float]) -> float | torch.Tensor:
+    """Return one number where all networks have the same, else a vector with each network's at its elements.
+
+    ``sizes`` are those of one network's parameters, matrices first.
+    """
+    if len(set(numbers)) == 1:
+        return numbers[0]
+    column = like.new_tensor(list(numbers))
+    return torch.cat([column.repeat_interleave(size) for size in sizes])
 
 
 def _copy_in_order(values: torch.Tensor, parameter: nn.Parameter) -> torch.Tensor:

@@ -139,6 +139,14 @@ class InMemoryNet(NeuralNet):
         self.initialized_ = True
         return self
 
+    def initialize_callbacks(self) -> "InMemoryNet":
+        """Initialize the callbacks, if there are any; skorch makes a class even for none."""
+        if self.callbacks:
+            super().initialize_callbacks()
+        else:
+            self.callbacks_: list[Any] = []
+        return self
+
     def initialize_module(self) -> "InMemoryNet":
         """Build the module without drawing from torch's global generator."""
         dtype = self.recipe.precision.dtype
