@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, is_regressor
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from sknets._arrays import as_array_like
 from sknets._device import resolve_device, resolve_precision
 from sknets._parameter_checks import check_parameters
-from sknets._randomness import draw_seed
+from sknets._randomness import draw_seed, make_random_state
 from sknets._sklearn_compat import CallbackSupportMixin
 from sknets._warnings import warn_user
 from sknets.base._convergence import warn_unless_converged
@@ -235,7 +235,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         self, rows: PreparedRows, validation: PreparedRows | None, net: InMemoryNet | None, is_one_pass: bool
     ) -> tuple[TrainingPlan, InMemoryNet]:
         seed = draw_seed(self.random_state)
-        random = check_random_state(seed)
+        random = make_random_state(seed)
         exact_epochs = None if is_one_pass else exact_epochs_of(self)
         watches_score = self.early_stopping and self._is_stepwise() and exact_epochs is None
         recipe = self._make_recipe(rows, net, seed, watches_score)
