@@ -75,7 +75,8 @@ class DenseProgram:
             self.vector, self.gradient, self._count_decaying(), members, self.spread
         )
         self._read_optimizer_state()
-        self._prepare_losses()
+        # Made with the first step: machine code, which takes its steps elsewhere, needs none.
+        self.losses: EpochLosses | None = None
 
     @staticmethod
     def can_run(net: "InMemoryNet") -> bool:
@@ -102,11 +103,12 @@ class DenseProgram:
 
     def compute_gradient(self, batch: Batch) -> torch.Tensor:
         """Write the gradient of each network's mean loss, penalty included; return the outputs."""
+        losses = self.losses or self._prepare_losses()
         rows = BatchRows(batch.weights, batch.n_rows if batch.is_padded else None)
         outputs = batch.inputs
         for layer in self.hidden_layers:
             outputs = layer.forward(outputs, rows)
-        outputs = self.losses.keep(self.output_layer, outputs, rows, batch)
+        outputs = losses.keep(self.output_layer, outputs, rows, batch)
         slope = self.criterion.slopes(outputs, batch.targets)
         if batch.weights is not None:
             slope.mul_(batch.weights)
@@ -125,7 +127,7 @@ class DenseProgram:
         """Return each network's mean loss over the rows since the last call; the only numbers asked of the device."""
         if len(self.nets) == 1:
             self._write_layers(0)
-        return self.losses.sum_up()
+        return (self.losses or self._prepare_losses()).sum_up()
 
     def evaluate(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the outputs for rows that are not trained on: (k, rows, n_features) to (k, rows, n_outputs)."""
@@ -149,7 +151,7 @@ class DenseProgram:
         for layer in self.layers:
             layer.compact(kept)
             layer.attach(self._places)
-        self._prepare_losses()
+        self.losses = None
 
     def write_back(self, network: int) -> None:
         """Give a network's module its weights and its optimizer the state that it would have."""
@@ -278,7 +280,7 @@ class DenseProgram:
         parts = zip(vector.split(self._sizes), self.values, strict=True)
         return [part.view(values.shape)[network] for part, values in parts]
 
-    def _prepare_losses(self) -> None:
+    def _prepare_losses(self) -> EpochLosses:
         criteria = [net.criterion_ for net in self.nets]
         self.criterion = stack_losses(criteria, self.vector)
         penalties = [net.loss_penalty for net in self.nets]
@@ -291,7 +293,9 @@ class DenseProgram:
         matrices = [values for values in self.values if values.ndim > 2]
         if len(self.nets) == 1:
             matrices = [self.weights.unsqueeze(0)]
-        self.losses = EpochLosses(criteria, penalties, [m.view(len(self.nets), -1) for m in matrices], self.n_rows)
+        matrices = [matrix.view(len(self.nets), -1) for matrix in matrices]
+        self.losses = EpochLosses(criteria, penalties, matrices, self.n_rows)
+        return self.losses
 
     def _share_of_row(self, n_rows: tuple[int, ...]) -> Any:
         """Return one row's share in the mean loss of each network's batch."""
