@@ -1,9 +1,12 @@
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import torch
 from sklearn.utils import check_random_state
 
-from sknets._randomness import draw_seed, make_torch_generator
+from sknets._randomness import draw_seed, make_random_state, make_torch_generator
 
 CPU = torch.device("cpu")
 
@@ -85,3 +88,17 @@ def test_making_a_generator_moves_neither_torchs_nor_numpys_own(numpys_own_gener
     numpy_after = numpys_own_generator.get_state()
     np.testing.assert_array_equal(numpy_after[1], numpy_before[1])
     assert numpy_after[2] == numpy_before[2]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**32 - 1])
+def test_a_random_state_is_numpys_own_of_its_seed(seed):
+    made, expected = make_random_state(seed), np.random.RandomState(seed)
+
+    for state in (made, pickle.loads(pickle.dumps(made)), copy.deepcopy(made)):
+        for own, numpys in zip(state.get_state(), expected.get_state(), strict=True):
+            np.testing.assert_array_equal(own, numpys)
+
+
+def test_a_seed_that_numpy_refuses_is_refused():
+    with pytest.raises(ValueError, match=r"Seed must be between 0 and 2\*\*32 - 1"):
+        make_random_state(2**32)

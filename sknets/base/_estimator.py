@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, is_regressor
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from sknets._arrays import as_array_like
 from sknets._device import resolve_device, resolve_precision
-from sknets._randomness import draw_seed
+from sknets._parameter_checks import check_parameters
+from sknets._randomness import draw_seed, make_random_state
 from sknets._sklearn_compat import CallbackSupportMixin
 from sknets._warnings import warn_user
 from sknets.base._convergence import warn_unless_converged
@@ -63,6 +64,10 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
     def _get_param_names(cls) -> list[str]:
         # scikit-learn reads the signature anew a dozen times for each fit of a search.
         return super()._get_param_names()
+
+    def _validate_params(self) -> None:
+        # scikit-learn makes a constraint object for each of all parameters, for each fit of a search.
+        check_parameters(self)
 
     @abstractmethod
     def _check_X(self, X: Any) -> Any:
@@ -230,7 +235,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         self, rows: PreparedRows, validation: PreparedRows | None, net: InMemoryNet | None, is_one_pass: bool
     ) -> tuple[TrainingPlan, InMemoryNet]:
         seed = draw_seed(self.random_state)
-        random = check_random_state(seed)
+        random = make_random_state(seed)
         exact_epochs = None if is_one_pass else exact_epochs_of(self)
         watches_score = self.early_stopping and self._is_stepwise() and exact_epochs is None
         recipe = self._make_recipe(rows, net, seed, watches_score)
@@ -246,7 +251,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
                 parts, self.validation_fraction, self._strata(rows.targets), random
             )
             rows, validation = PreparedRows(*train_part), PreparedRows(*validation_part)
-        recipe = replace(recipe, penalty=self._penalty(rows.weight_sum, rows.weight_sum / len(rows.targets)))
+            recipe = replace(recipe, penalty=self._weigh_penalty(rows))
         if exact_epochs is not None:
             recipe = replace(recipe, stopping=replace(recipe.stopping, patience=math.inf))
         self._prepare_module(net, rows, is_fresh)
@@ -280,7 +285,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         return Recipe(
             module=module,
             loss=self._loss_spec(),
-            penalty=self._penalty(rows.weight_sum, rows.weight_sum / len(rows.targets)),
+            penalty=self._weigh_penalty(rows),
             solver=solver,
             schedule=self._schedule_spec(),
             stopping=self._stopping_spec(watches_score),
@@ -293,6 +298,10 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             verbose=self.verbose,
             callbacks=check_callbacks(self.callbacks),
         )
+
+    def _weigh_penalty(self, rows: PreparedRows) -> Penalty:
+        weight_sum = rows.weight_sum
+        return self._penalty(weight_sum, weight_sum / len(rows.targets))
 
     def _dtype_to_follow(self, X: Any) -> np.dtype:
         """Return the type of numbers that precision="auto" follows; that of X by default."""

@@ -28,7 +28,10 @@ class Labels:
     @classmethod
     def learn(cls, y: Any, classes: Any = None, has_output_per_class: bool = False) -> "Labels":
         """Read the classes off ``y``, or take the given ones; two of them may have an output each."""
-        check_classification_targets(y)
+        found = np.unique(y) if _is_plain(y) else None
+        # It has nothing to say of whole numbers or strings that are repeated, and takes a while to find that out.
+        if found is None or 2 * len(found) > len(y):
+            check_classification_targets(y)
         kind = type_of_target(y) if _has_columns(y) else "column"
         if kind == "multiclass-multioutput":
             raise ValueError(
@@ -37,7 +40,10 @@ class Labels:
             )
         if kind == "multilabel-indicator":
             return cls(np.arange(y.shape[1]), "multilabel", sparse.issparse(y))
-        found = np.unique(y) if classes is None else unique_labels(classes)
+        if classes is not None:
+            found = unique_labels(classes)
+        elif found is None:
+            found = np.unique(y)
         kinds = {1: "single", 2: "multiclass" if has_output_per_class else "binary"}
         return cls(found, kinds.get(len(found), "multiclass"))
 
@@ -85,3 +91,8 @@ class Labels:
 
 def _has_columns(y: Any) -> bool:
     return sparse.issparse(y) or np.ndim(y) == 2
+
+
+def _is_plain(y: Any) -> bool:
+    """Whether ``y`` is a vector of whole numbers or strings."""
+    return isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biuU"

@@ -11,14 +11,15 @@ from torch import nn
 MAX_PLANS = 64
 
 
-def build_blank(module_class: Callable[..., nn.Module], arguments: dict[str, Any]) -> nn.Module:
-    """Build a module in float64 on the CPU, in memory whose values nobody has set, without drawing random numbers.
+def build_blank(module_class: Callable[..., nn.Module], arguments: dict[str, Any], dtype: torch.dtype) -> nn.Module:
+    """Build a module on the CPU, in memory whose values nobody has set, without drawing random numbers.
 
-    Values that a part of the module brings along, such as an activation of the user's, stay.
+    Values that a part of the module brings along, such as an activation of the user's, stay; a module with parts of
+    the user's is in float64 whatever ``dtype`` says, so that what they draw themselves does not depend on it.
     """
     if all(map(_is_plain, arguments.values())):
-        return _copy(_remember_plan(module_class, tuple(arguments.items())))
-    return _plan(module_class, arguments)._apply(lambda t: _make_memory(t) if t.is_meta else t)
+        return _copy(_remember_plan(module_class, tuple(arguments.items())), dtype)
+    return _plan(module_class, arguments)._apply(lambda t: _make_memory(t, t.dtype) if t.is_meta else t)
 
 
 def _plan(module_class: Callable[..., nn.Module], arguments: dict[str, Any]) -> nn.Module:
@@ -38,21 +39,22 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, bool | int | float | str)
 
 
-def _copy(module: nn.Module) -> nn.Module:
+def _copy(module: nn.Module, dtype: torch.dtype) -> nn.Module:
     copy = object.__new__(type(module))
     state = {name: value.copy() if isinstance(value, dict | set) else value for name, value in vars(module).items()}
     state["_parameters"] = {
-        name: None if value is None else nn.Parameter(_make_memory(value), value.requires_grad)
+        name: None if value is None else nn.Parameter(_make_memory(value, dtype), value.requires_grad)
         for name, value in module._parameters.items()
     }
     state["_buffers"] = {
-        name: None if value is None else _make_memory(value) for name, value in module._buffers.items()
+        name: None if value is None else _make_memory(value, dtype) for name, value in module._buffers.items()
     }
-    state["_modules"] = {name: None if part is None else _copy(part) for name, part in module._modules.items()}
+    state["_modules"] = {name: None if part is None else _copy(part, dtype) for name, part in module._modules.items()}
     # Past torch's __setattr__, which looks at every value.
     vars(copy).update(state)
     return copy
 
 
-def _make_memory(planned: torch.Tensor) -> torch.Tensor:
-    return torch.empty(planned.shape, dtype=planned.dtype, device="cpu")
+def _make_memory(planned: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Allocate what was planned, with numbers that are no counts in ``dtype``."""
+    return torch.empty(planned.shape, dtype=dtype if planned.is_floating_point() else planned.dtype, device="cpu")

@@ -1,5 +1,6 @@
 """Initial weights by name, drawn in float64 on the CPU so that every dtype and device starts alike."""
 
+import math
 from collections.abc import Callable
 from types import MethodType
 
@@ -16,8 +17,8 @@ Initialiser = Callable[[Weighted, np.random.RandomState], None]
 def initialise(module: nn.Module, initialiser: str, rng: np.random.RandomState) -> nn.Module:
     """Give every dense and convolutional layer of ``module``, from input to output, weights drawn from ``rng``.
 
-    ``module`` must be on the CPU in float64. Other layers get the start that torch gives them (scales of one,
-    shifts of zero), which draws nothing.
+    ``module`` must be on the CPU; what is drawn is rounded to its dtype. Other layers get the start that torch gives
+    them (scales of one, shifts of zero), which draws nothing.
     """
     with torch.no_grad():
         for layer in module.modules():
@@ -36,10 +37,10 @@ def _glorot(factor: float) -> Initialiser:
 
     def draw(layer: Weighted, rng: np.random.RandomState) -> None:
         weight = layer.weight
-        n_outputs, n_weights = len(weight), weight[0].numel()
+        n_outputs, n_weights = weight.shape[0], weight.numel() // weight.shape[0]
         # Of a convolution each output is read at every place of the next layer's filters, as many as its own.
         n_places = n_weights // weight.shape[1]
-        bound = np.sqrt(factor / (n_weights + n_outputs * n_places))
+        bound = math.sqrt(factor / (n_weights + n_outputs * n_places))
         drawn = rng.uniform(-bound, bound, (n_weights, n_outputs)).T
         weight.copy_(torch.from_numpy(drawn).reshape(weight.shape))
         if layer.bias is not None:

@@ -1,7 +1,7 @@
 """Batches of several networks side by side, each in an order of its own."""
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -66,12 +66,12 @@ class StackedBatches:
         self.lengths = [len(part) for part in parts]
         self.n_rows = max(self.lengths)
         self.edges = [*edges[0][:-1], self.n_rows]
-        self.sizes = list(zip(*(np.diff(own).tolist() for own in edges), strict=True))
+        self.sizes = list(zip(*([end - start for start, end in pairwise(own)] for own in edges), strict=True))
         self.inputs = _join([part.inputs for part in parts])
         self.targets = _join([part.targets for part in parts])
         self.weights = _join_weights(parts, weights_dtype)
         self.index = np.empty((len(parts), self.n_rows), dtype=np.int64)
-        self.starts = np.concatenate([[0], np.cumsum(self.lengths)[:-1]])
+        self.starts = [0, *accumulate(self.lengths[:-1])]
         for k, n in enumerate(self.lengths):
             # Padding repeats a network's first row, so that it holds numbers that the network can meet.
             self.index[k] = self.starts[k]

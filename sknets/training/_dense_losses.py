@@ -41,7 +41,8 @@ class EpochLosses:
         self.n_pass_rows = n_rows
         self.n_networks = len(self.criteria)
         self.first_row = 0
-        self.is_alike = all(loss.settings() == criteria[0].settings() for loss in criteria)
+        settings = [loss.settings() for loss in criteria]
+        self.is_alike = all(own == settings[0] for own in settings)
         self.outputs: torch.Tensor | None = None
         self.norms: torch.Tensor | None = None
         self._known_factors: dict[tuple[int, tuple[int, ...]], torch.Tensor] = {}

@@ -7,17 +7,21 @@ outputs that the steps leave behind. A single network's module keeps its paramet
 see live weights.
 """
 
+import math
 from collections.abc import Sequence
+from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import nn
 
+from sknets.nn import MLP
 from sknets.training._conv_layers import ChannelNormalizationLayer
 from sknets.training._dense_batches import Batch
 from sknets.training._dense_layers import BatchNormalizationLayer, BatchRows, ResidualLayer
 from sknets.training._dense_losses import EpochLosses
-from sknets.training._known_modules import is_dense, list_layers, make_layers, why_not_stacked
+from sknets.training._known_modules import list_layers, make_layers, why_not_stacked
 from sknets.training._losses import stack_losses
 from sknets.training._snapshot import Snapshot
 from sknets.training._solvers import get_solver
@@ -55,6 +59,7 @@ class DenseProgram:
 
     def __init__(self, nets: Sequence["InMemoryNet"], n_rows: int) -> None:
         self.nets = list(nets)
+        self._parameters = [weights_first(net.module_) for net in self.nets]
         self.n_rows = n_rows
         self.n_weights = 0
         self.layers = make_layers([net.module_ for net in self.nets])
@@ -70,12 +75,14 @@ class DenseProgram:
             self.vector, self.gradient, self._count_decaying(), members, self.spread
         )
         self._read_optimizer_state()
-        self._prepare_losses()
+        # Made with the first step: machine code, which takes its steps elsewhere, needs none.
+        self.losses: EpochLosses | None = None
 
     @staticmethod
     def can_run(net: "InMemoryNet") -> bool:
         """Whether this program is the way to train the net by itself: a stack of dense layers that it knows."""
-        return is_dense(net.module_) and DenseProgram.why_not_stacked(net) is None
+        # Of such a stack all layers are known if nothing speaks against it.
+        return type(net.module_) is MLP and DenseProgram.why_not_stacked(net) is None
 
     @staticmethod
     def why_not_stacked(net: "InMemoryNet") -> str | None:
@@ -96,11 +103,12 @@ class DenseProgram:
 
     def compute_gradient(self, batch: Batch) -> torch.Tensor:
         """Write the gradient of each network's mean loss, penalty included; return the outputs."""
+        losses = self.losses or self._prepare_losses()
         rows = BatchRows(batch.weights, batch.n_rows if batch.is_padded else None)
         outputs = batch.inputs
         for layer in self.hidden_layers:
             outputs = layer.forward(outputs, rows)
-        outputs = self.losses.keep(self.output_layer, outputs, rows, batch)
+        outputs = losses.keep(self.output_layer, outputs, rows, batch)
         slope = self.criterion.slopes(outputs, batch.targets)
         if batch.weights is not None:
             slope.mul_(batch.weights)
@@ -119,7 +127,7 @@ class DenseProgram:
         """Return each network's mean loss over the rows since the last call; the only numbers asked of the device."""
         if len(self.nets) == 1:
             self._write_layers(0)
-        return self.losses.sum_up()
+        return (self.losses or self._prepare_losses()).sum_up()
 
     def evaluate(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the outputs for rows that are not trained on: (k, rows, n_features) to (k, rows, n_outputs)."""
@@ -139,10 +147,11 @@ class DenseProgram:
         n_decaying = self._count_decaying()
         self.rule.compact(kept, lambda buffer: selected[id(buffer)], vector, gradient, n_decaying, self.spread)
         self.nets = [self.nets[k] for k in kept]
+        self._parameters = [self._parameters[k] for k in kept]
         for layer in self.layers:
             layer.compact(kept)
             layer.attach(self._places)
-        self._prepare_losses()
+        self.losses = None
 
     def write_back(self, network: int) -> None:
         """Give a network's module its weights and its optimizer the state that it would have."""
@@ -151,7 +160,7 @@ class DenseProgram:
             self._take_memory_back(net.module_)
         else:
             with torch.no_grad():
-                for parameter, values in zip(weights_first(net.module_), self.values, strict=True):
+                for parameter, values in zip(self._parameters[network], self.values, strict=True):
                     parameter.copy_(values[network])
             self._write_layers(network)
         self.write_optimizer_state(network)
@@ -161,11 +170,10 @@ class DenseProgram:
         optimizer: Any = self.nets[network].optimizer_
         state = optimizer.state
         scalars = self.rule.scalars(network)
-        for index, parameter in enumerate(weights_first(self.nets[network].module_)):
+        own = {name: self._cut_out(buffer, network) for name, buffer in self.rule.buffers.items()}
+        for index, parameter in enumerate(self._parameters[network]):
             state[parameter] = {name: value.clone() for name, value in scalars.items()} | {
-                # In the order of the parameter's memory, which torch's fused optimizers take for granted.
-                name: torch.empty_like(parameter, requires_grad=False).copy_(self._segment(buffer, index)[network])
-                for name, buffer in self.rule.buffers.items()
+                name: _copy_in_order(values[index], parameter) for name, values in own.items()
             }
 
     def are_finite(self) -> list[bool]:
@@ -194,7 +202,8 @@ class DenseProgram:
 
     def read_snapshot(self, state: ProgramState, network: int) -> Snapshot:
         """Return one network's part of a state as its net keeps it."""
-        weights = [self._segment(state.vector, index)[network] for index in self._order_of_module]
+        own = self._cut_out(state.vector, network)
+        weights = [own[index] for index in self._order_of_module]
         counts = [torch.tensor(layer.n_batches[network]) for layer in self._normalizations]
         statistics = [values[network, 0] for values in state.statistics]
         pairs = zip(statistics[0::2], statistics[1::2], counts, strict=True)
@@ -211,17 +220,10 @@ class DenseProgram:
         index = torch.tensor(list(kept), device=vector.device)
         return torch.cat([self._segment(vector, i).index_select(0, index).view(-1) for i in range(len(self.values))])
 
-    def spread(self, numbers: Sequence[float]) -> float | torch.Tensor:
-        """Return one number where all networks have the same, else a vector with each network's at its elements."""
-        if len(set(numbers)) == 1:
-            return numbers[0]
-        column = self.vector.new_tensor(list(numbers))
-        return torch.cat([column.repeat_interleave(values[0].numel()) for values in self.values])
-
     def _take_memory_back(self, module: nn.Module) -> None:
         """Give the only network's module memory of its own again."""
         self._write_layers(0)
-        for parameter in module.parameters():
+        for parameter in self._parameters[0]:
             parameter.data = parameter.data.clone()
             parameter.grad = None
         for name, buffer in module.named_buffers():
@@ -233,17 +235,19 @@ class DenseProgram:
             own.write_back(network, layer)
 
     def _join_parameters(self) -> None:
-        per_net = [weights_first(net.module_) for net in self.nets]
+        first = self._parameters[0]
+        shapes = [tuple(parameter.shape) for parameter in first]
         with torch.no_grad():
-            joined = [torch.stack([p.detach() for p in same]) for same in zip(*per_net, strict=True)]
-            vector = torch.cat([values.reshape(-1) for values in joined])
-        first = per_net[0]
-        self.n_weights = sum(v.numel() for v, p in zip(joined, first, strict=True) if p.ndim > 1)
+            # Of each parameter the networks' values one after the other.
+            same = zip(*self._parameters, strict=True)
+            vector = torch.cat([parameter.reshape(-1) for parameters in same for parameter in parameters])
+        k = len(self.nets)
+        self.n_weights = k * sum(parameter.numel() for parameter in first if parameter.ndim > 1)
         self._index_of = {id(parameter): index for index, parameter in enumerate(first)}
         self._order_of_module = [self._index_of[id(p)] for p in self.nets[0].module_.parameters()]
-        self._share(vector, torch.zeros_like(vector), [tuple(p.shape) for p in first], len(self.nets))
+        self._share(vector, torch.zeros_like(vector), shapes, k)
         # Filters lie in another order in a module's memory than in the vector.
-        self._shares_memory = len(self.nets) == 1 and all(parameter.ndim <= 2 for parameter in first)
+        self._shares_memory = k == 1 and all(parameter.ndim <= 2 for parameter in first)
         if self._shares_memory:
             for parameter, values, slopes in zip(first, self.values, self.slopes, strict=True):
                 parameter.data = values[0]
@@ -259,10 +263,13 @@ class DenseProgram:
     def _share(self, vector: torch.Tensor, gradient: torch.Tensor, shapes: list[tuple[int, ...]], k: int) -> None:
         """Divide both vectors among the parameters."""
         self.vector, self.gradient = vector, gradient
-        sizes = [k * torch.Size(shape).numel() for shape in shapes]
-        self.values = [part.view(k, *shape) for part, shape in zip(vector.split(sizes), shapes, strict=True)]
-        self.starts = [int(self.values[index].storage_offset()) for index in self._order_of_module]
-        self.slopes = [part.view(k, *shape) for part, shape in zip(gradient.split(sizes), shapes, strict=True)]
+        self._sizes = [k * math.prod(shape) for shape in shapes]
+        self._offsets = [0, *accumulate(self._sizes)]
+        # No method: the rule keeps it, and must not keep the program that keeps the rule.
+        self.spread = partial(_spread, [math.prod(shape) for shape in shapes], vector)
+        self.starts = [self._offsets[index] for index in self._order_of_module]
+        self.values = [part.view(k, *shape) for part, shape in zip(vector.split(self._sizes), shapes, strict=True)]
+        self.slopes = [part.view(k, *shape) for part, shape in zip(gradient.split(self._sizes), shapes, strict=True)]
 
     def _places(self, parameter: nn.Parameter) -> tuple[torch.Tensor, torch.Tensor]:
         index = self._index_of[id(parameter)]
@@ -270,10 +277,14 @@ class DenseProgram:
 
     def _segment(self, vector: torch.Tensor, index: int) -> torch.Tensor:
         """Return a parameter's part of a vector like the program's own, of shape (k, ...)."""
-        values = self.values[index]
-        return vector[values.storage_offset() : values.storage_offset() + values.numel()].view(values.shape)
+        return vector[self._offsets[index] : self._offsets[index + 1]].view(self.values[index].shape)
 
-    def _prepare_losses(self) -> None:
+    def _cut_out(self, vector: torch.Tensor, network: int) -> list[torch.Tensor]:
+        """Return a network's parts of a vector like the program's own, matrices first."""
+        parts = zip(vector.split(self._sizes), self.values, strict=True)
+        return [part.view(values.shape)[network] for part, values in parts]
+
+    def _prepare_losses(self) -> EpochLosses:
         criteria = [net.criterion_ for net in self.nets]
         self.criterion = stack_losses(criteria, self.vector)
         penalties = [net.loss_penalty for net in self.nets]
@@ -286,7 +297,9 @@ class DenseProgram:
         matrices = [values for values in self.values if values.ndim > 2]
         if len(self.nets) == 1:
             matrices = [self.weights.unsqueeze(0)]
-        self.losses = EpochLosses(criteria, penalties, [m.view(len(self.nets), -1) for m in matrices], self.n_rows)
+        matrices = [matrix.view(len(self.nets), -1) for matrix in matrices]
+        self.losses = EpochLosses(criteria, penalties, matrices, self.n_rows)
+        return self.losses
 
     def _share_of_row(self, n_rows: tuple[int, ...]) -> Any:
         """Return one row's share in the mean loss of each network's batch."""
@@ -325,7 +338,7 @@ class DenseProgram:
             state = optimizer.state
             if not state:
                 continue
-            for index, parameter in enumerate(weights_first(net.module_)):
+            for index, parameter in enumerate(self._parameters[network]):
                 for name, buffer in self.rule.buffers.items():
                     if state[parameter].get(name) is not None:
                         self._segment(buffer, index)[network].copy_(state[parameter][name])
@@ -336,6 +349,24 @@ def weights_first(module: nn.Module) -> list[nn.Parameter]:
     """Return a module's parameters with its matrices in front."""
     parameters = list(module.parameters())
     return [p for p in parameters if p.ndim > 1] + [p for p in parameters if p.ndim <= 1]
+
+
+def _spread(sizes: Sequence[int], like: torch.Tensor, numbers: Sequence[float]) -> float | torch.Tensor:
+    """Return one number where all networks have the same, else a vector with each network's at its elements.
+
+    ``sizes`` are those of one network's parameters, matrices first.
+    """
+    if len(set(numbers)) == 1:
+        return numbers[0]
+    column = like.new_tensor(list(numbers))
+    return torch.cat([column.repeat_interleave(size) for size in sizes])
+
+
+def _copy_in_order(values: torch.Tensor, parameter: nn.Parameter) -> torch.Tensor:
+    """Copy in the order of the parameter's memory, which torch's fused optimizers take for granted."""
+    if parameter.ndim <= 2:
+        return values.clone()
+    return torch.empty_like(parameter, requires_grad=False).copy_(values)
 
 
 def _optimizer_arguments(net: "InMemoryNet") -> dict[str, Any]:

@@ -232,6 +232,8 @@ def stack_losses(losses: Sequence[Loss], like: torch.Tensor) -> Loss:
 
     ``like`` is a tensor of their device and type of numbers.
     """
+    if len(losses) == 1:
+        return losses[0]
     stacked = copy.copy(losses[0])
     settings = [loss.settings() for loss in losses]
     for name in settings[0]:

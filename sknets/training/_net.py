@@ -61,7 +61,7 @@ METHODS = {
 }
 
 
-_PLAIN_TYPES = frozenset({bool, int, float})
+_TORCH_PARTS = (nn.Module, torch.optim.Optimizer)
 
 
 class RowsDataset(Dataset):
@@ -105,7 +105,7 @@ class InMemoryNet(NeuralNet):
 
     def __setattr__(self, name: str, value: Any) -> None:
         # skorch looks every name up, several times an epoch, for the sake of those that hold parts of torch.
-        if type(value) not in _PLAIN_TYPES and isinstance(value, nn.Module | torch.optim.Optimizer):
+        if isinstance(value, _TORCH_PARTS):
             super().__setattr__(name, value)
         else:
             object.__setattr__(self, name, value)
@@ -139,21 +139,33 @@ class InMemoryNet(NeuralNet):
         self.initialized_ = True
         return self
 
+    def initialize_callbacks(self) -> "InMemoryNet":
+        """Initialize the callbacks, if there are any; skorch makes a class even for none."""
+        if self.callbacks:
+            super().initialize_callbacks()
+        else:
+            self.callbacks_: list[Any] = []
+        return self
+
     def initialize_module(self) -> "InMemoryNet":
         """Build the module without drawing from torch's global generator."""
-        module = self._build_module(self.recipe.module)
-        module = module.to(device=self.device, dtype=self.recipe.precision.dtype)
-        if any(parameter.ndim == 4 for parameter in module.parameters()):
+        dtype = self.recipe.precision.dtype
+        module = self._build_module(self.recipe.module, dtype)
+        parameters = list(module.parameters())
+        if self.device != "cpu" or any(parameter.dtype != dtype for parameter in parameters):
+            module = module.to(device=self.device, dtype=dtype)
+        if any(parameter.ndim == 4 for parameter in parameters):
             # Convolutions are faster on pixels whose channels stand side by side.
             module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in stubs
         self.module_ = module
         self.give_generators()
         return self
 
-    def _build_module(self, spec: ModuleSpec) -> nn.Module:
+    def _build_module(self, spec: ModuleSpec, dtype: torch.dtype) -> nn.Module:
         if spec.initialiser is None:
-            return build_isolated(spec.module_class, self.recipe.seed, **spec.arguments).double()
-        return initialise(build_blank(spec.module_class, spec.arguments), spec.initialiser, self.random)
+            return build_isolated(spec.module_class, self.recipe.seed, **spec.arguments).to(dtype)
+        blank = build_blank(spec.module_class, spec.arguments, dtype)
+        return initialise(blank, spec.initialiser, self.random)
 
     def give_generators(self) -> None:
         """Give each layer that draws random numbers, and has none yet, a generator of its own."""
@@ -360,11 +372,15 @@ class InMemoryNet(NeuralNet):
         shared = [self.callbacks, self.callbacks_, self.recipe]
         return copy.deepcopy(self, memo={id(value): value for value in shared})
 
-    def start_training(self, plan: TrainingPlan) -> None:
-        """Begin a fit: new optimizer, schedule and order of rows; the best value so far is kept."""
+    def start_training(self, plan: TrainingPlan, is_as_built: bool = False) -> None:
+        """Begin a fit: new optimizer, schedule and order of rows; the best value so far is kept.
+
+        The loss and the optimizer of a net that ``is_as_built`` are those that it was built with.
+        """
         recipe = self.recipe
-        self.initialize_criterion()
-        self.initialize_optimizer()
+        if not is_as_built:
+            self.initialize_criterion()
+            self.initialize_optimizer()
         self.schedule = self._make_schedule(plan)
         self.order = self._make_order(len(plan.train))
         if self.rule.monitor != recipe.stopping.monitor:

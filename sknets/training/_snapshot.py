@@ -24,7 +24,7 @@ class Snapshot:
         with torch.no_grad():
             parts = [parameter.reshape(-1) for parameter in parameters]
             self.weights = torch.cat(parts)
-        self.starts: Sequence[int] = [0, *accumulate(len(part) for part in parts)][:-1]
+        self.starts: Sequence[int] = [0, *accumulate(part.numel() for part in parts[:-1])]
         self.buffers = [buffer.clone() for buffer in buffers]
 
     @classmethod

@@ -23,6 +23,7 @@ def train(plan: TrainingPlan, net: InMemoryNet | None = None) -> InMemoryNet:
 def prepare(plan: TrainingPlan, net: InMemoryNet) -> None:
     """Set all that a training by ``plan`` begins with."""
     is_new = not hasattr(net, "order")
+    is_as_built = is_new and net.recipe is plan.recipe
     has_other_solver = net.recipe.solver.solver != plan.recipe.solver.solver
     net.recipe = plan.recipe
     net.random = plan.random
@@ -30,7 +31,7 @@ def prepare(plan: TrainingPlan, net: InMemoryNet) -> None:
         net.continue_training(plan)
     else:
         _renew_callbacks(net)
-        net.start_training(plan)
+        net.start_training(plan, is_as_built)
 
 
 def train_prepared(plan: TrainingPlan, net: InMemoryNet) -> InMemoryNet:

@@ -42,6 +42,18 @@ def test_announced_classes_count_even_where_they_do_not_occur():
     assert labels.encode(np.array([3, 1])).tolist() == [2, 0]
 
 
+@pytest.mark.parametrize("y", [np.arange(30), np.arange(30).astype(str)], ids=["numbers", "strings"])
+def test_labels_that_are_hardly_repeated_are_warned_of(y):
+    with pytest.warns(UserWarning, match="could represent a regression problem"):
+        Labels.learn(y)
+
+
+@pytest.mark.parametrize("y", [np.array([0.5, 1.5, 0.5, 0.5]), np.array([[0.5], [1.5]])])
+def test_fractions_are_no_labels(y):
+    with pytest.raises(ValueError, match="Unknown label type: continuous"):
+        Labels.learn(y)
+
+
 def test_an_output_of_zero_is_the_first_class():
     assert Labels.learn(np.array(["no", "yes"])).decode(np.array([[0.0]])).tolist() == ["no"]
 

@@ -1,7 +1,9 @@
 import copy
+import gc
 import io
 import pickle
 import warnings
+import weakref
 
 import joblib
 import numpy as np
@@ -27,6 +29,13 @@ def table(rng):
 def validation(rng):
     X = rng.normal(size=(25, 4))
     return {"X_val": X, "y_val": (X[:, 0] > 0).astype(int)}
+
+
+@pytest.fixture
+def no_collector():
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def mlp(*callbacks, **parameters):
@@ -213,6 +222,20 @@ def test_parameters_have_the_precision_that_was_asked_for(table, precision, X_dt
 
     assert clf.coefs_[0].dtype == expected
     assert clf.predict_proba(X).dtype == X_dtype
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"early_stopping": True}, {"solver": "nadam"}, {"solver": torch.optim.RAdam}, {"solver": "lbfgs", "tol": 1}],
+    ids=["machine code", "early stopping", "operations", "autograd", "all rows at once"],
+)
+def test_a_networks_memory_is_free_as_soon_as_the_estimator_is_gone(parameters, table, no_collector):
+    estimator = fit(mlp(**parameters), *table)
+    module = weakref.ref(estimator.module_)
+
+    del estimator
+
+    assert module() is None
 
 
 # -------------------------------------------------------------------------------------------- skorch's callbacks
