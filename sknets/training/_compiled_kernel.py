@@ -10,6 +10,8 @@ from typing import Any
 
 import numba
 import numpy as np
+from llvmlite import ir
+from numba.extending import intrinsic
 
 if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]  # made as it is read
     # In plain Python a single step takes seconds.
@@ -308,7 +310,7 @@ def _activate(values, kind, first, second):  # noqa: C901  # a branch for each
             values[i] = _tanh(values[i])
     elif kind == LOGISTIC:
         for i in range(len(values)):
-            values[i] = one / (one + math.exp(-values[i]))
+            values[i] = one / (one + _exp(-values[i]))
     elif kind == LEAKY_RELU:
         for i in range(len(values)):
             values[i] = values[i] * first if values[i] < zero else values[i]
@@ -319,7 +321,7 @@ def _activate(values, kind, first, second):  # noqa: C901  # a branch for each
     elif kind == SOFTPLUS:
         for i in range(len(values)):
             x = values[i] * first
-            values[i] = values[i] if x > second else math.log1p(math.exp(x)) / first
+            values[i] = values[i] if x > second else math.log1p(_exp(x)) / first
     elif kind == HARDTANH:
         for i in range(len(values)):
             x = values[i]
@@ -330,10 +332,43 @@ def _activate(values, kind, first, second):  # noqa: C901  # a branch for each
             values[i] *= half * (one + math.erf(values[i] * root))
     elif kind == SILU:
         for i in range(len(values)):
-            values[i] /= one + math.exp(-values[i])
+            values[i] /= one + _exp(-values[i])
     elif kind == MISH:
         for i in range(len(values)):
             values[i] *= math.tanh(_soften(values[i]))
+
+
+@intrinsic
+def _read_as_number(context, bits):
+    """Return the float64 that has the bits of an int64."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.DoubleType())
+
+    return numba.float64(bits), generate
+
+
+@_exact_helper
+def _exp(x):
+    """Return e to the power of x, within a rounding; a loop over it is vectorized, one over math.exp is not.
+
+    The rational function is that of S. L. Moshier's Cephes library (1989).
+    """
+    number = type(x)
+    wide = np.float64(x)
+    # Below, results would be subnormal; what is no number stays one.
+    wide = -708.0 if wide < -708.0 else wide
+    power = math.floor(wide * 1.4426950408889634 + 0.5)
+    rest = (wide - power * 6.93145751953125e-1) - power * 1.42860682030941723212e-6
+    square = rest * rest
+    odd = rest * ((1.26177193074810590878e-4 * square + 3.02994407707441961300e-2) * square + 9.99999999999999999910e-1)
+    even = (3.00198505138664455042e-6 * square + 2.52448340349684104192e-3) * square + 2.27265548208155028766e-1
+    even = even * square + 2.00000000000000000009e0
+    result = 1.0 + 2.0 * odd / (even - odd)
+    # 2 to that power: an exponent and nothing else.
+    bits = (np.int64(min(power, 1023.0)) + np.int64(1023)) << np.int64(52)
+    result *= _read_as_number(bits)
+    return number(np.inf if wide > 709.0 else result)
 
 
 @_helper
@@ -341,7 +376,7 @@ def _tanh(x):
     """Return the hyperbolic tangent in less than a third of the time that math.tanh takes."""
     number = type(x)
     one, two = number(1), number(2)
-    small = math.exp(-two * abs(x))
+    small = _exp(-two * abs(x))
     size = (one - small) / (one + small)
     # Near zero the difference above has few digits, or none; there the series has them all.
     square = x * x
@@ -352,7 +387,7 @@ def _tanh(x):
 @_helper
 def _soften(x):
     """Return log(1 + exp(x))."""
-    return (x + abs(x)) / 2 + math.log1p(math.exp(-abs(x)))
+    return (x + abs(x)) / 2 + math.log1p(_exp(-abs(x)))
 
 
 @_helper
@@ -387,15 +422,15 @@ def _derive(slopes, values, kind, first, second):  # noqa: C901  # a branch for 
         density = slopes.dtype.type(1 / math.sqrt(2 * math.pi))
         for i in range(len(slopes)):
             x = values[i]
-            slopes[i] *= half * (one + math.erf(x * root)) + x * density * math.exp(-half * x * x)
+            slopes[i] *= half * (one + math.erf(x * root)) + x * density * _exp(-half * x * x)
     elif kind == SILU:
         for i in range(len(slopes)):
-            share = one / (one + math.exp(-values[i]))
+            share = one / (one + _exp(-values[i]))
             slopes[i] *= share * (one + values[i] * (one - share))
     elif kind == MISH:
         for i in range(len(slopes)):
             share = math.tanh(_soften(values[i]))
-            slopes[i] *= share + values[i] * (one - share * share) / (one + math.exp(-values[i]))
+            slopes[i] *= share + values[i] * (one - share * share) / (one + _exp(-values[i]))
 
 
 @_helper
@@ -410,45 +445,90 @@ def _drop(values, words, threshold, scale):
 def _lose(kind, own, outputs, slopes, rows, labels, targets, weights):
     """Return the sum of a batch's losses; write the slopes of their mean."""
     number = outputs.dtype.type
-    n = len(rows)
-    width = len(outputs) // n
+    width = len(outputs) // len(rows)
     setting = number(own[SETTING])
-    total = 0.0
-    for r in range(n):
-        start = r * width
-        row = rows[r]
-        z, slope = outputs[start : start + width], slopes[start : start + width]
-        if kind == CROSS_ENTROPY:
-            loss = _lose_classes(z, labels[row], setting, slope)
-        else:
-            loss = _lose_numbers(kind, z, targets[row], setting, slope)
-        weight = weights[row] if len(weights) else number(1)
-        factor = weight * number(own[LOSS_SCALE]) / number(n)
-        for j in range(width):
-            slope[j] *= factor
-        total += loss * weight
+    if kind == CROSS_ENTROPY:
+        total = _lose_classes(outputs, slopes, rows, labels, weights, setting)
+    elif kind == BINARY_CROSS_ENTROPY:
+        total = _lose_signs(outputs, slopes, rows, targets, weights, setting)
+    else:
+        total = 0.0
+        for r in range(len(rows)):
+            start = r * width
+            part, slope = outputs[start : start + width], slopes[start : start + width]
+            loss = _lose_numbers(kind, part, targets[rows[r]], setting, slope)
+            total += loss * (weights[rows[r]] if len(weights) else number(1))
+    scale = number(own[LOSS_SCALE]) / number(len(rows))
+    for r in range(len(rows)):
+        factor = scale * (weights[rows[r]] if len(weights) else number(1))
+        for i in range(r * width, (r + 1) * width):
+            slopes[i] *= factor
     return total * own[LOSS_SCALE]
 
 
 @_helper
-def _lose_classes(z, label, smoothing, slope):
-    number = z.dtype.type
-    width = len(z)
-    highest = z[0]
-    for j in range(width):
-        highest = max(highest, z[j])
-    total, mean = number(0), number(0)
-    for j in range(width):
-        shifted = _subtract(z[j], highest)
-        mean += shifted
-        slope[j] = math.exp(shifted)
-        total += slope[j]
-    mean /= number(width)
-    for j in range(width):
-        slope[j] = slope[j] / total - smoothing / number(width)
-    slope[label] -= number(1) - smoothing
-    right = _subtract(z[label], highest)
-    return math.log(total) - right + smoothing * (right - mean)
+def _lose_classes(outputs, slopes, rows, labels, weights, smoothing):
+    """Cross-entropy, batch by batch: exponentials are computed in one loop, and logarithms of products."""
+    number = outputs.dtype.type
+    n, width = len(rows), len(outputs) // len(rows)
+    total, product = 0.0, 1.0
+    for r in range(n):
+        start = r * width
+        highest = outputs[start]
+        for i in range(start, start + width):
+            highest = max(highest, outputs[i])
+        mean = number(0)
+        for i in range(start, start + width):
+            slopes[i] = _subtract(outputs[i], highest)
+            mean += slopes[i]
+        right = slopes[start + labels[rows[r]]]
+        loss = smoothing * (right - mean / number(width)) - right
+        total += loss * (weights[rows[r]] if len(weights) else number(1))
+    for i in range(n * width):
+        slopes[i] = _exp(slopes[i])
+    share = smoothing / number(width)
+    for r in range(n):
+        start = r * width
+        norm = number(0)
+        for i in range(start, start + width):
+            norm += slopes[i]
+        for i in range(start, start + width):
+            slopes[i] = slopes[i] / norm - share
+        slopes[start + labels[rows[r]]] -= number(1) - smoothing
+        if len(weights):
+            total += math.log(norm) * weights[rows[r]]
+        else:
+            product *= norm
+            if product > 1e200:
+                total, product = total + math.log(product), 1.0
+    return total + math.log(product)
+
+
+@_helper
+def _lose_signs(outputs, slopes, rows, targets, weights, smoothing):
+    """Cross-entropy of two classes, computed as that of several is."""
+    number = outputs.dtype.type
+    zero, half, one = number(0), number(0.5), number(1)
+    n, width = len(rows), len(outputs) // len(rows)
+    total, product = 0.0, 1.0
+    for i in range(n * width):
+        slopes[i] = _exp(-abs(outputs[i]))
+    for r in range(n):
+        loss = zero
+        for j in range(width):
+            i = r * width + j
+            x, small = outputs[i], slopes[i]
+            t = targets[rows[r], j] * (one - smoothing) + half * smoothing
+            slopes[i] = (one if x >= zero else small) / (one + small) - t
+            loss += max(x, zero) - x * t
+            if len(weights) or small < number(1e-3):
+                loss += math.log1p(small)
+            else:
+                product *= 1.0 + small
+        total += loss * (weights[rows[r]] if len(weights) else one)
+        if product > 1e200:
+            total, product = total + math.log(product), 1.0
+    return total + math.log(product)
 
 
 @_exact_helper
@@ -465,17 +545,11 @@ def _lose_numbers(kind, z, target, setting, slope):
     for j in range(len(z)):
         x, t = z[j], target[j]
         d = x - t
-        if kind == BINARY_CROSS_ENTROPY:
-            t = t * (one - setting) + half * setting
-            small = math.exp(-abs(x))
-            p = one / (one + small) if x >= zero else small / (one + small)
-            loss += max(x, zero) - x * t + math.log1p(small)
-            slope[j] = p - t
-        elif kind == SQUARED:
+        if kind == SQUARED:
             loss += half * d * d
             slope[j] = d
         elif kind == POISSON:
-            expected = math.exp(x)
+            expected = _exp(x)
             loss += expected - t * x + (t * math.log(t) if t > zero else zero) - t
             slope[j] = expected - t
         elif kind == ABSOLUTE:
