@@ -45,6 +45,9 @@ L1, L2, DIVISOR, MEAN_WEIGHT, DECAY, SHRINKAGE, BIAS_SHRINKAGE = range(7)
 BETA1, BETA2, EPS, NESTEROV, SETTING, LOSS_SCALE = range(7, 13)
 N_NUMBERS = 13
 
+# Elements of a layer that are gone through at a time, operation after operation: these stay in the cache.
+BLOCK_SIZE = 8192
+
 
 _helper = numba.njit(**_OPTIONS)
 # What it computes is not reordered with what is around it.
@@ -201,9 +204,8 @@ def _find_segment(k, structure, place):
 
 @_helper
 def _run_forward(k, n, n_masked, structure, vector, masks, scratch):
-    widths, weight_starts, bias_starts, activations, activation_numbers = structure
-    words, mask_starts, thresholds, mask_scales = masks
-    starts, values, kept_apart, _ = scratch
+    widths, weight_starts = structure[0], structure[1]
+    starts, values, _, _ = scratch
     for layer in range(len(widths) - 1):
         n_in, n_out = widths[layer], widths[layer + 1]
         place = weight_starts[layer] + k * n_out * n_in
@@ -211,49 +213,86 @@ def _run_forward(k, n, n_masked, structure, vector, masks, scratch):
         inputs = values[starts[layer] : starts[layer] + n * n_in].reshape(n, n_in)
         outputs = values[starts[layer + 1] : starts[layer + 1] + n * n_out]
         np.dot(inputs, weight.T, outputs.reshape(n, n_out))
-        if bias_starts[layer] >= 0:
-            place = bias_starts[layer] + k * n_out
-            _add_bias(outputs.reshape(n, n_out), vector[place : place + n_out])
-        apart = kept_apart[starts[layer + 1] : starts[layer + 1] + n * n_out]
-        if activations[layer] >= GELU:
-            apart[:] = outputs
-        _activate(outputs, activations[layer], activation_numbers[layer, 0], activation_numbers[layer, 1])
-        if mask_starts[layer, k] >= 0:
-            if activations[layer] < GELU:
-                apart[:] = outputs
-            place = mask_starts[layer, k] + n_masked * n_out
-            scale = vector.dtype.type(mask_scales[layer, k])
-            _drop(outputs, words[place : place + n * n_out], np.int32(thresholds[layer, k]), scale)
+        step = max(1, BLOCK_SIZE // n_out)
+        for first in range(0, n, step):
+            last = min(n, first + step)
+            _finish_outputs(k, layer, first, last, n_masked, structure, vector, masks, scratch)
+
+
+@_helper
+def _finish_outputs(k, layer, first, last, n_masked, structure, vector, masks, scratch):
+    """Add biases to some rows of a layer's products, and apply activation and dropout."""
+    widths, _, bias_starts, activations, activation_numbers = structure
+    words, mask_starts, thresholds, mask_scales = masks
+    starts, values, kept_apart, _ = scratch
+    width, kind = widths[layer + 1], activations[layer]
+    place = starts[layer + 1] + first * width
+    size = (last - first) * width
+    outputs = values[place : place + size]
+    if bias_starts[layer] >= 0:
+        start = bias_starts[layer] + k * width
+        _add_bias(outputs.reshape(last - first, width), vector[start : start + width])
+    if kind >= GELU:
+        kept_apart[place : place + size] = outputs
+    _activate(outputs, kind, activation_numbers[layer, 0], activation_numbers[layer, 1])
+    if mask_starts[layer, k] >= 0:
+        if kind < GELU:
+            kept_apart[place : place + size] = outputs
+        start = mask_starts[layer, k] + (n_masked + first) * width
+        scale = vector.dtype.type(mask_scales[layer, k])
+        _drop(outputs, words[start : start + size], np.int32(thresholds[layer, k]), scale)
 
 
 @_helper
 def _run_backward(k, n, n_masked, structure, memory, masks, scratch):
-    widths, weight_starts, bias_starts, activations, activation_numbers = structure
-    words, mask_starts, thresholds, mask_scales = masks
-    starts, values, kept_apart, slopes = scratch
+    widths, weight_starts, bias_starts, _, _ = structure
+    starts, values, _, slopes = scratch
     vector, gradient = memory[0], memory[1]
-    for layer in range(len(widths) - 2, -1, -1):
+    n_layers = len(widths) - 1
+    if bias_starts[n_layers - 1] >= 0:
+        start = bias_starts[n_layers - 1] + k * widths[n_layers]
+        bias_slopes = gradient[start : start + widths[n_layers]]
+        bias_slopes[:] = 0
+        above = slopes[starts[n_layers] : starts[n_layers] + n * widths[n_layers]]
+        _sum_rows(above.reshape(n, widths[n_layers]), bias_slopes)
+    for layer in range(n_layers - 1, -1, -1):
         n_in, n_out = widths[layer], widths[layer + 1]
         place = weight_starts[layer] + k * n_out * n_in
         above = slopes[starts[layer + 1] : starts[layer + 1] + n * n_out].reshape(n, n_out)
-        inputs = values[starts[layer] : starts[layer] + n * n_in]
-        np.dot(above.T, inputs.reshape(n, n_in), gradient[place : place + n_out * n_in].reshape(n_out, n_in))
-        if bias_starts[layer] >= 0:
-            start = bias_starts[layer] + k * n_out
-            _sum_rows(above, gradient[start : start + n_out])
+        inputs = values[starts[layer] : starts[layer] + n * n_in].reshape(n, n_in)
+        np.dot(above.T, inputs, gradient[place : place + n_out * n_in].reshape(n_out, n_in))
         if layer == 0:
             break
-        below = slopes[starts[layer] : starts[layer] + n * n_in]
-        np.dot(above, vector[place : place + n_out * n_in].reshape(n_out, n_in), below.reshape(n, n_in))
-        if mask_starts[layer - 1, k] >= 0:
-            mask = mask_starts[layer - 1, k] + n_masked * n_in
-            scale = vector.dtype.type(mask_scales[layer - 1, k])
-            _drop(below, words[mask : mask + n * n_in], np.int32(thresholds[layer - 1, k]), scale)
-        if mask_starts[layer - 1, k] >= 0 or activations[layer - 1] >= GELU:
-            inputs = kept_apart[starts[layer] : starts[layer] + n * n_in]
-        _derive(
-            below, inputs, activations[layer - 1], activation_numbers[layer - 1, 0], activation_numbers[layer - 1, 1]
-        )
+        below = slopes[starts[layer] : starts[layer] + n * n_in].reshape(n, n_in)
+        np.dot(above, vector[place : place + n_out * n_in].reshape(n_out, n_in), below)
+        start = bias_starts[layer - 1] + k * n_in
+        bias_slopes = gradient[start : start + n_in] if bias_starts[layer - 1] >= 0 else gradient[:0]
+        bias_slopes[:] = 0
+        step = max(1, BLOCK_SIZE // n_in)
+        for first in range(0, n, step):
+            last = min(n, first + step)
+            _finish_slopes(k, layer - 1, first, last, n_masked, structure, bias_slopes, masks, scratch)
+
+
+@_helper
+def _finish_slopes(k, layer, first, last, n_masked, structure, bias_slopes, masks, scratch):
+    """Multiply some rows of a layer's slopes by the derivatives of dropout and activation; sum up those of biases."""
+    widths, _, _, activations, activation_numbers = structure
+    words, mask_starts, thresholds, mask_scales = masks
+    starts, values, kept_apart, slopes = scratch
+    width, kind = widths[layer + 1], activations[layer]
+    place = starts[layer + 1] + first * width
+    size = (last - first) * width
+    below = slopes[place : place + size]
+    has_mask = mask_starts[layer, k] >= 0
+    if has_mask:
+        start = mask_starts[layer, k] + (n_masked + first) * width
+        scale = slopes.dtype.type(mask_scales[layer, k])
+        _drop(below, words[start : start + size], np.int32(thresholds[layer, k]), scale)
+    inputs = (kept_apart if has_mask or kind >= GELU else values)[place : place + size]
+    _derive(below, inputs, kind, activation_numbers[layer, 0], activation_numbers[layer, 1])
+    if len(bias_slopes):
+        _sum_rows(below.reshape(last - first, width), bias_slopes)
 
 
 @_helper
@@ -293,7 +332,6 @@ def _add_bias(values, bias):
 
 @_helper
 def _sum_rows(values, out):
-    out[:] = 0
     for r in range(values.shape[0]):
         for j in range(values.shape[1]):
             out[j] += values[r, j]
