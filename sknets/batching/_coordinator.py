@@ -79,6 +79,7 @@ class Coordinator:
             self.schedule.advance()
         except Exception as error:  # noqa: BLE001  # a mistake in these files must not leave anybody waiting
             for session in self.schedule.panic():
+                self._workers.release(session)
                 session.fail(error)
 
     def _finished(self, task: Task, worker: Worker) -> None:
@@ -105,6 +106,7 @@ class Coordinator:
 
     def close(self, session: Session) -> None:
         """Let a root thread go."""
+        self._workers.release(session)
         if not self.schedule.sessions:
             self._workers.stop()
             put_back(self._warning_state)

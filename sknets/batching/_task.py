@@ -1,14 +1,16 @@
 """A task as its own thread sees it: it runs, waits for its network to be trained or for tasks of its own, and ends."""
 
-import threading
 from collections.abc import Callable
 from enum import Enum, auto
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from greenlet import getcurrent, greenlet
+
 from sknets.batching._here import here
 from sknets.batching._open_reports import open_reports
 from sknets.batching._report import NO_GAIN
+from sknets.batching._thread_state import ThreadState
 from sknets.batching._train_alone import train_alone
 from sknets.batching._waiting_fit import WaitingFit
 from sknets.batching._warning_state import current_state, put_back
@@ -16,6 +18,7 @@ from sknets.training import InMemoryNet, Trainee, TrainingPlan, gains_beside_oth
 
 if TYPE_CHECKING:
     from sknets.batching._call import Call
+    from sknets.batching._workers import Worker
 
 
 class TaskAbandoned(BaseException):
@@ -62,6 +65,7 @@ class Task:
 
     call: "Call"
     index: int
+    worker: "Worker"
 
     def __init__(self, function: Callable[[], Any], callback: Callable[[Any], Any]) -> None:
         self.function: Callable[[], Any] = function
@@ -75,21 +79,33 @@ class Task:
         self.has_fitted = False
         self.result: Any = None
         self.error: BaseException | None = None
-        # Locked while the task runs or rests; whoever lets it go on unlocks it, once.
-        self._gate = threading.Lock()
-        self._gate.acquire()
+        # Its own stack, from its beginning to its end.
+        self._stack: greenlet | None = None
         self._running_since = 0.0
 
-    def run(self) -> None:
-        """Carry the function out, in a thread of the coordinator's; never raises."""
+    @property
+    def is_over(self) -> bool:
+        """Whether the function has been carried out; asked in the worker's thread."""
+        return self._stack is None
+
+    def carry_on(self) -> None:
+        """Begin, or go on, in the worker's thread, until the task rests or is over."""
+        if self._stack is None:
+            self._stack = greenlet(self._run)
         here.task = self
+        self._stack.switch()
+        here.task, here.is_training = None, False
+        if self._stack.dead:
+            self._stack = None
+
+    def _run(self) -> None:
+        """Carry the function out; never raises."""
         try:
             self._take_turn(self.call.warning_state)
             self.call.caller.run(self._run_function)
         except BaseException as error:  # noqa: BLE001  # the call's thread raises it
             self.error = error
         finally:
-            here.task = None
             self.drop()
 
     def take_result(self, result: Any) -> None:
@@ -104,7 +120,7 @@ class Task:
 
     def wake(self) -> None:
         """Let the resting task go on."""
-        self._gate.release()
+        self.worker.carry_on(self)
 
     def fit(self, plan: TrainingPlan, net: InMemoryNet) -> InMemoryNet:
         """Have the net trained together with those of other tasks, and return it."""
@@ -146,7 +162,7 @@ class Task:
         """In the middle of a training in this thread, let the tasks come first that are not as far."""
         warning_state = current_state() if self._session.n_running == 1 else None
         self._session.post(self._session.schedule.step_aside, self, n_epochs)
-        self._gate.acquire()
+        self._leave_thread()
         if warning_state is not None:
             put_back(warning_state)
         if self.is_abandoned:
@@ -184,10 +200,17 @@ class Task:
         self._count_time("preparation")
         thing.warning_state = current_state() if self._session.n_running == 1 else None
         self._session.post(event, self, thing)
-        self._gate.acquire()
+        self._leave_thread()
         self._take_turn(thing.warning_state)
         if self.is_abandoned:
             raise TaskAbandoned
+
+    def _leave_thread(self) -> None:
+        """Leave the thread to other tasks until this one's turn comes again."""
+        state = ThreadState()
+        worker: Any = getcurrent().parent
+        worker.switch()
+        state.put_back()
 
     def _take_turn(self, warning_state: Any) -> None:
         if warning_state is not None:

@@ -12,13 +12,17 @@ from sknets._threads import single_threaded_for_life
 from sknets.batching._here import here
 
 if TYPE_CHECKING:
+    from sknets.batching._session import Session
     from sknets.batching._task import Task
 
 _numbers = count(1)
 
 
 class Worker:
-    """A thread that carries out one task after the other; ``finished`` is called in it after each.
+    """A thread in which tasks take turns; ``finished`` is called in it after each.
+
+    A task that rests leaves the thread to the others and keeps its stack (it is a greenlet): to change threads instead
+    takes a hundred times as long, and a thread for each task besides.
 
     torch has one thread in it, until a task's network is so large that its training takes several.
 
@@ -26,18 +30,21 @@ class Worker:
     ----------
     has_threads : bool
         Whether torch has taken further threads for it, which are there for as long as it lives.
+    is_stopped : bool
+        Whether it ends with what it has been given.
     """
 
     def __init__(self, finished: "Callable[[Task, Worker], None]") -> None:
         self.has_threads = False
+        self.is_stopped = False
         self._finished = finished
-        self._tasks: SimpleQueue[Task | None] = SimpleQueue()
+        self._turns: SimpleQueue[Task | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=f"sknets-task-{next(_numbers)}", daemon=True)
         self._thread.start()
 
-    def start(self, task: "Task") -> None:
-        """Carry out a task."""
-        self._tasks.put(task)
+    def carry_on(self, task: "Task") -> None:
+        """Begin a task, or go on with one that rests in this thread."""
+        self._turns.put(task)
 
     def take_threads(self, n_threads: int) -> None:
         """Let torch compute on several threads from now on; called in the worker's thread."""
@@ -47,40 +54,65 @@ class Worker:
 
     def stop(self) -> None:
         """End the idle thread, at once unless it is the present one."""
-        self._tasks.put(None)
+        self.is_stopped = True
+        self._turns.put(None)
         if self._thread is not threading.current_thread():
             self._thread.join()
 
     def _work(self) -> None:
         here.worker = self
         with single_threaded_for_life():
-            while (task := self._tasks.get()) is not None:
-                task.run()
-                self._finished(task, self)
+            while (task := self._turns.get()) is not None:
+                task.carry_on()
+                if task.is_over:
+                    self._finished(task, self)
                 # While the thread waits, nothing of the task may stay.
                 del task
 
 
 class Workers:
-    """The threads that have nothing to do."""
+    """All threads for tasks: one for each session, or one for each task where several may run at a time."""
 
     def __init__(self, finished: "Callable[[Task, Worker], None]") -> None:
         self._finished = finished
         self._idle: list[Worker] = []
+        self._of_sessions: dict[Session, Worker] = {}
 
     def start(self, task: "Task") -> None:
-        """Carry out a task in an idle thread, or in a new one."""
-        worker = self._idle.pop() if self._idle else Worker(self._finished)
-        worker.start(task)
+        """Carry out a new task."""
+        session = task.call.session
+        if session.n_running > 1:
+            task.worker = self._take()
+        else:
+            if session not in self._of_sessions:
+                self._of_sessions[session] = self._take()
+            task.worker = self._of_sessions[session]
+        task.worker.carry_on(task)
 
     def give_back(self, worker: Worker) -> None:
-        """Keep a thread whose task is over, unless it keeps others."""
-        if worker.has_threads:
-            worker.stop()
-        else:
-            self._idle.append(worker)
+        """Keep a thread whose task is over, unless it is a session's."""
+        if worker not in self._of_sessions.values():
+            self._keep(worker)
+
+    def release(self, session: "Session") -> None:
+        """Keep the thread of a session that is over."""
+        if session in self._of_sessions:
+            self._keep(self._of_sessions.pop(session))
 
     def stop(self) -> None:
         """End the idle threads."""
         while self._idle:
             self._idle.pop().stop()
+
+    def _take(self) -> Worker:
+        return self._idle.pop() if self._idle else Worker(self._finished)
+
+    def _keep(self, worker: Worker) -> None:
+        """Keep an idle thread, unless it keeps others."""
+        if worker.is_stopped or worker in self._idle:
+            # After a mistake in the schedule its session is over, and its last task is not.
+            return
+        if worker.has_threads:
+            worker.stop()
+        else:
+            self._idle.append(worker)
