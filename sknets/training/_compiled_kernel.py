@@ -301,6 +301,8 @@ def _update(k, n, solver, structure, memory, own, rate, n_taken):
     widths, weight_starts, bias_starts = structure[0], structure[1], structure[2]
     vector, gradient = memory[0], memory[1]
     scale = 1.0 / own[DIVISOR] if own[DIVISOR] > 0 else 1.0 / (n * own[MEAN_WEIGHT])
+    # What Adam's running means lack, as they began at zero.
+    lacks = (1 - own[BETA1] ** n_taken, math.sqrt(1 - own[BETA2] ** n_taken)) if solver == ADAM else (1.0, 1.0)
     penalty = 0.0
     for layer in range(len(widths) - 1):
         size = widths[layer] * widths[layer + 1]
@@ -308,10 +310,10 @@ def _update(k, n, solver, structure, memory, own, rate, n_taken):
         if own[L1] > 0 or own[L2] > 0:
             part, slopes = vector[place : place + size], gradient[place : place + size]
             penalty += _penalise(part, slopes, own[L1] * scale, own[L2] * scale)
-        _move(memory, place, size, solver, own, rate, n_taken, own[SHRINKAGE])
+        _move(memory, place, size, solver, own, rate, lacks, own[SHRINKAGE])
         if bias_starts[layer] >= 0:
             size = widths[layer + 1]
-            _move(memory, bias_starts[layer] + k * size, size, solver, own, rate, n_taken, own[BIAS_SHRINKAGE])
+            _move(memory, bias_starts[layer] + k * size, size, solver, own, rate, lacks, own[BIAS_SHRINKAGE])
     return penalty
 
 
@@ -623,7 +625,7 @@ def _penalise(values, slopes, l1, l2):
 
 
 @_helper
-def _move(memory, place, size, solver, own, rate, n_taken, shrinkage):
+def _move(memory, place, size, solver, own, rate, lacks, shrinkage):
     """Take one step with one parameter of one network."""
     vector, gradient, means, squares = memory
     number = vector.dtype.type
@@ -639,8 +641,8 @@ def _move(memory, place, size, solver, own, rate, n_taken, shrinkage):
     if solver == ADAM:
         v = squares[place : place + size]
         new, old2, new2 = number(1 - own[BETA1]), number(own[BETA2]), number(1 - own[BETA2])
-        step = number(rate / (1 - own[BETA1] ** n_taken))
-        root = number(1 / math.sqrt(1 - own[BETA2] ** n_taken))
+        step = number(rate / lacks[0])
+        root = number(1 / lacks[1])
         eps = number(own[EPS])
         for i in range(size):
             mean = m[i] + (g[i] - m[i]) * new

@@ -188,6 +188,8 @@ class CompiledPass:
         self.totals = np.zeros((len(nets), 1))
         self.n_rows = np.zeros(len(nets), np.int64)
         self.clear()
+        self._marks: tuple[list[Any], list[Any]] | None = None
+        self._n_drawn = [0] * len(nets)
         self._describe_layers([_find_blocks(net.module_) or [] for net in nets])
         self.memory = self._list_memory()
         self.ends = last.numpy(), before.numpy()
@@ -205,6 +207,7 @@ class CompiledPass:
             Told how many batches are done, each time that Ctrl-C may come.
         """
         ones = [1] * len(self.n_rows)
+        self._count_epochs(ones)
         index = self.batches.draw_orders(ones)
         # Of whole numbers, too: for an array of integers numba would compile once more.
         table = np.asarray(rates, dtype=np.float64)[:, None]
@@ -226,7 +229,7 @@ class CompiledPass:
         rates : float64 array of shape (k, max(n_epochs), n_batches)
         """
         self.clear()
-        marks = [order.mark() for order in self.batches.orders], self.masks.mark()
+        self._count_epochs(n_epochs)
         index = self.batches.draw_orders(n_epochs)
         totals = np.zeros((len(n_epochs), max(n_epochs)))
         results = np.zeros((2, len(n_epochs)), np.int64)
@@ -240,8 +243,7 @@ class CompiledPass:
             self.outcome = Outcome([own[:n] for own, n in zip(means.tolist(), n_over, strict=True)], n_finite)
         for k, (n, n_drawn) in enumerate(zip(n_over, n_epochs, strict=True)):
             if n < n_drawn:
-                self.batches.orders[k].go_back(marks[0][k], n)
-                self.masks.go_back(marks[1], self.rows_of_batches, k, n)
+                self._go_back(k, n_drawn - n)
 
     def clear(self) -> None:
         """Forget the last ``outcome``."""
@@ -258,6 +260,19 @@ class CompiledPass:
         n_rows = self.n_rows.tolist()
         self.totals[:] = self.n_rows[:] = 0
         return [total / n if n else math.nan for total, n in zip(totals, n_rows, strict=True)]
+
+    def _count_epochs(self, n_epochs: Sequence[int]) -> None:
+        """Take note of epochs for which random numbers are about to be drawn, and of where the first began."""
+        if self._marks is None:
+            self._marks = [order.mark() for order in self.batches.orders], self.masks.mark()
+        self._n_drawn = [before + n for before, n in zip(self._n_drawn, n_epochs, strict=True)]
+
+    def _go_back(self, network: int, n_epochs: int) -> None:
+        """Be as if nothing had been drawn for a network's last epochs."""
+        marks: Any = self._marks
+        self._n_drawn[network] -= n_epochs
+        self.batches.orders[network].go_back(marks[0][network], self._n_drawn[network])
+        self.masks.go_back(marks[1], self.rows_of_batches, network, self._n_drawn[network])
 
     def _call(
         self,

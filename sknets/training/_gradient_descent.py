@@ -38,7 +38,7 @@ MAX_KEPT_LOSSES = 32
 def descend(net: "InMemoryNet", train: Rows, validation: Rows | None, n_epochs: int) -> None:
     """Train ``net`` for at most ``n_epochs`` epochs and leave it with its best, or its last finite, weights."""
     descent = _Descent(net, train)
-    net.last_finite = net.snapshot()
+    net.last_finite = descent.steps.snapshot()
     try:
         _run_epochs(net, descent, train, validation, n_epochs)
     finally:
