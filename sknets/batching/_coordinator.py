@@ -4,8 +4,7 @@ Everything that happens to a task is a message: a task came to rest or ended, a 
 interrupted. The thread of a task that posts a message handles it, and all that others post meanwhile, unless another
 is at it already; so the next task often starts without any thread having to wake. For a root thread a helper does it:
 Ctrl-C, which Python raises in the main thread only, can break no change of state off in the middle. Whoever handles
-messages is alone with the states, so that they need no lock. What waits, waits for its own lock or queue; nothing is
-polled.
+messages is alone with the states, so that they need no lock. What waits, waits for its own queue; nothing is polled.
 """
 
 import os
@@ -24,7 +23,7 @@ from sknets.batching._warning_state import WarningState, current_state, put_back
 from sknets.batching._workers import Worker, Workers
 
 # On a CPU one of 64 networks side by side costs a sixth of one by itself, and one of 256 hardly less; graphics cards
-# gain up to there. Each live task has a thread and rows of its own.
+# gain up to there. Each live task has a stack and rows of its own.
 MAX_LIVE = 256
 
 

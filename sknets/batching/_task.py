@@ -5,6 +5,7 @@ from enum import Enum, auto
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import torch
 from greenlet import getcurrent, greenlet
 
 from sknets.batching._here import here
@@ -92,6 +93,9 @@ class Task:
         """Begin, or go on, in the worker's thread, until the task rests or is over."""
         if self._stack is None:
             self._stack = greenlet(self._run)
+            if torch.get_num_threads() != 1:
+                # Another task's network was so large; this one's may be small.
+                torch.set_num_threads(1)
         here.task = self
         self._stack.switch()
         here.task, here.is_training = None, False

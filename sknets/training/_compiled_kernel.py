@@ -50,6 +50,8 @@ BLOCK_SIZE = 8192
 
 
 _helper = numba.njit(**_OPTIONS)
+# A part of the function that calls it. By itself, numba would optimize it, and all that it calls, once more.
+_part = numba.njit(**_OPTIONS, inline="always")
 # What it computes is not reordered with what is around it.
 _exact_helper = numba.njit(**{**_OPTIONS, "fastmath": False})
 
@@ -144,7 +146,7 @@ def run_steps(
             _keep(k, structure, vector, last)
 
 
-@_helper
+@_part
 def _step_through(k, epoch, n_masked, batches, kinds, structure, memory, settings, rows, masks, totals, scratch):
     """Take one network's steps of an epoch and return how many rows have been masked."""
     widths, vector = structure[0], memory[0]
@@ -202,7 +204,7 @@ def _find_segment(k, structure, place):
     return (first + k * size, first + (k + 1) * size) if first >= 0 else (0, 0)
 
 
-@_helper
+@_part
 def _run_forward(k, n, n_masked, structure, vector, masks, scratch):
     widths, weight_starts = structure[0], structure[1]
     starts, values, _, _ = scratch
@@ -219,7 +221,7 @@ def _run_forward(k, n, n_masked, structure, vector, masks, scratch):
             _finish_outputs(k, layer, first, last, n_masked, structure, vector, masks, scratch)
 
 
-@_helper
+@_part
 def _finish_outputs(k, layer, first, last, n_masked, structure, vector, masks, scratch):
     """Add biases to some rows of a layer's products, and apply activation and dropout."""
     widths, _, bias_starts, activations, activation_numbers = structure
@@ -243,7 +245,7 @@ def _finish_outputs(k, layer, first, last, n_masked, structure, vector, masks, s
         _drop(outputs, words[start : start + size], np.int32(thresholds[layer, k]), scale)
 
 
-@_helper
+@_part
 def _run_backward(k, n, n_masked, structure, memory, masks, scratch):
     widths, weight_starts, bias_starts, _, _ = structure
     starts, values, _, slopes = scratch
@@ -274,7 +276,7 @@ def _run_backward(k, n, n_masked, structure, memory, masks, scratch):
             _finish_slopes(k, layer - 1, first, last, n_masked, structure, bias_slopes, masks, scratch)
 
 
-@_helper
+@_part
 def _finish_slopes(k, layer, first, last, n_masked, structure, bias_slopes, masks, scratch):
     """Multiply some rows of a layer's slopes by the derivatives of dropout and activation; sum up those of biases."""
     widths, _, _, activations, activation_numbers = structure
@@ -295,7 +297,7 @@ def _finish_slopes(k, layer, first, last, n_masked, structure, bias_slopes, mask
         _sum_rows(below.reshape(last - first, width), bias_slopes)
 
 
-@_helper
+@_part
 def _update(k, n, solver, structure, memory, own, rate, n_taken):
     """Take a step with all of a network's parameters and return the penalty before it."""
     widths, weight_starts, bias_starts = structure[0], structure[1], structure[2]

@@ -41,11 +41,26 @@ def test_depth_is_not_bounded_by_the_number_of_tasks(data, engine, three_live):
     assert sum(engine.stacks) == 32
 
 
+def test_tasks_that_wait_share_one_thread(data, engine):
+    def look():
+        before = threading.current_thread()
+        fit(data)
+        return before, threading.current_thread(), threading.active_count()
+
+    with batched_fits():
+        n_before = threading.active_count()
+        seen = run([look] * 40)
+
+    assert engine.stacks == [40]
+    assert len({thread for before, after, _ in seen for thread in (before, after)}) == 1
+    assert max(count for *_, count in seen) <= n_before + 1
+
+
 def test_hundreds_of_tasks_share_the_threads_of_a_few(data, engine, three_live):
     names = set()
 
     with batched_fits():
-        run([lambda: names.add(threading.current_thread().name)] * 300)
+        run([lambda: names.add(threading.current_thread().name)] * 300, n_jobs=5)
 
     assert len(names) <= 3
 
@@ -79,7 +94,7 @@ def test_no_more_threads_than_the_system_gives(data, engine, monkeypatch):
 
     monkeypatch.setattr(Worker, "__init__", start_two)
     with batched_fits():
-        losses = run([lambda: fit(data)] * 5)
+        losses = run([lambda: fit(data)] * 5, n_jobs=5)
 
     assert engine.stacks == [2, 2, 1]
     assert len(losses) == 5

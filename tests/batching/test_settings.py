@@ -74,6 +74,32 @@ def test_what_a_task_sets_stays_in_the_task(data):
 
 
 @few_epochs
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_blocks_around_a_fit_are_its_own_tasks(n_jobs, data):
+    def within(name, value):
+        outside = settings()
+        with (
+            np.errstate(divide="raise" if value else "ignore"),
+            sklearn.config_context(assume_finite=value),
+            torch.set_grad_enabled(value),
+            parallel_config(verbose=3 if value else 4),
+        ):
+            before = settings()
+            fit(data)
+            # In a call of its own, too, in which others come and go.
+            run([lambda: fit(data)] * 2, verbose=0)
+            inside = settings()
+        return name, before == inside, inside["gradients"], settings() == outside
+
+    outside = settings()
+    with batched_fits():
+        seen = run([lambda k=k: within(k, k % 2 == 0) for k in range(5)], n_jobs=n_jobs)
+
+    assert seen == [(k, True, k % 2 == 0, True) for k in range(5)]
+    assert settings() == outside
+
+
+@few_epochs
 def test_filters_that_a_task_sets_around_its_fit_are_its_own(data):
     def quiet():
         with warnings.catch_warnings():
@@ -206,6 +232,19 @@ def test_torch_has_one_thread_in_a_task_until_its_network_is_large(data, n_jobs,
             seen = run(tasks, n_jobs=n_jobs)
         assert [(first, last) for first, _, last in seen] == [(1, expected)] * 3
         assert torch.get_num_threads() == 4
+    finally:
+        torch.set_num_threads(before)
+
+
+@few_epochs
+def test_a_task_that_begins_after_a_large_network_has_one_thread(data, monkeypatch):
+    monkeypatch.setattr("sknets.batching._task.takes_one_thread", lambda plan, net: False)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with batched_fits():
+            seen = run([lambda: (torch.get_num_threads(), fit(data), torch.get_num_threads())] * 4, pre_dispatch=2)
+        assert [(first, last) for first, _, last in seen] == [(1, 2)] * 4
     finally:
         torch.set_num_threads(before)
 
