@@ -16,7 +16,7 @@ from sknets.training._dense_program import DenseProgram
 from sknets.training._epoch_log import begin_epoch, close_interrupted_epoch, end_epoch, end_epoch_early
 from sknets.training._gradient_descent import may_go_on
 from sknets.training._history import last_row
-from sknets.training._stretch import Stretch, count_epochs_ahead
+from sknets.training._stretch import Stretch, count_epochs_ahead, is_observed
 from sknets.training._watch import ask_to_end, end_watches
 
 if TYPE_CHECKING:
@@ -93,12 +93,11 @@ class _StackedDescent:
             self._let_leave([k for k, stays in enumerate(goes_on) if not stays])
 
     def _count_epochs_ahead(self, most: int) -> list[int]:
-        counts = []
-        for trainee in self.live:
-            net, plan = trainee.net, trainee.plan
-            n_ahead = count_epochs_ahead(net, plan.validation is not None, plan.max_epochs - net.n_iter)
-            counts.append(min(most, n_ahead))
-        return counts
+        if most == 1 or any(is_observed(one.net, one.plan.validation is not None) for one in self.live):
+            return [1]
+        return [
+            min(most, count_epochs_ahead(one.net, False, one.plan.max_epochs - one.net.n_iter)) for one in self.live
+        ]
 
     def _run_ahead(self, compiled: CompiledPass, n_epochs: list[int]) -> list[bool]:
         nets = self.nets

@@ -9,6 +9,11 @@ if TYPE_CHECKING:
     from sknets.training._net import InMemoryNet
 
 
+def is_observed(net: "InMemoryNet", has_validation: bool) -> bool:
+    """Whether something is to be done after every epoch: to score rows, to tell a callback or a watch, to print."""
+    return bool(has_validation or net.callbacks_ or net.watches or net.recipe.verbose)
+
+
 def count_epochs_ahead(net: "InMemoryNet", has_validation: bool, n_left: int) -> int:
     """Return how many of the epochs that are left may be taken before anyone must know of one; 1 where someone looks.
 
@@ -20,7 +25,7 @@ def count_epochs_ahead(net: "InMemoryNet", has_validation: bool, n_left: int) ->
     n_left : int
         Epochs until the training's last.
     """
-    if has_validation or net.callbacks_ or net.watches or net.recipe.verbose or net.schedule.follows_log:
+    if is_observed(net, has_validation) or net.schedule.follows_log:
         return 1
     return int(min(n_left, net.rule.n_epochs_to_end))
 

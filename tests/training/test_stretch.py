@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from skorch.callbacks import Callback
 
 from sknets import MLPClassifier, MLPRegressor
@@ -146,21 +147,25 @@ def test_where_rows_are_scored_every_epoch_is_a_call(table, monkeypatch):
     assert len([row["valid_loss"] for row in network.history_]) == 5
 
 
-def test_a_network_that_someone_looks_at_does_not_hold_the_others_back(table, monkeypatch):
-    n_epochs = []
+def test_one_network_of_a_stack_may_print_every_epoch(table, capsys):
+    networks = [make_small(max_iter=4, verbose=verbose, **WITHOUT_END) for verbose in (False, True, False)]
 
-    def note(self, counts, *args):
-        n_epochs.append(list(counts))
-        return original(self, counts, *args)
+    _, printing, _ = caught(lambda: fit_together(networks, *table))[0]
 
-    original = CompiledPass.run_ahead
-    monkeypatch.setattr(CompiledPass, "run_ahead", note)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [f"Iteration {n}, loss = {loss:.8f}" for n, loss in enumerate(printing.loss_curve_, 1)]
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        fit_together([make_small(max_iter=4, verbose=verbose, **WITHOUT_END) for verbose in (False, True)], *table)
 
-    assert n_epochs[0] == [4, 1]
+@pytest.mark.parametrize("schedule", [{"learning_rate": "invscaling", "solver": "sgd"}, {"learning_rate": "plateau"}])
+def test_a_rate_that_follows_the_loss_may_stand_beside_others(schedule, table):
+    parameters = {"max_iter": 12, "tol": 0.05, "n_iter_no_change": 4, **schedule}
+    constant = parameters | {"learning_rate": "constant"}
+    networks = [make_small(random_state=0, **parameters), make_small(random_state=1, **constant)]
+
+    together, _ = caught(lambda: fit_together([clone(one) for one in networks], *table))
+
+    for one, network in zip(together, networks, strict=True):
+        assert_same(one, fit(network, *table))
 
 
 @pytest.mark.parametrize(("limit", "n_calls"), [("MAX_CALL_FLOPS", 3), ("MAX_DRAWN_BYTES", 3)])
