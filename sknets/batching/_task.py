@@ -1,4 +1,4 @@
-"""A task as its own thread sees it: it runs, waits for its network to be trained or for tasks of its own, and ends."""
+"""A task as it sees itself: it runs, waits for its network to be trained or for tasks of its own, and ends."""
 
 from collections.abc import Callable
 from enum import Enum, auto
