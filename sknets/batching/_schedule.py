@@ -17,8 +17,9 @@ Only a task that is RUNNING moves. Five events come in from such tasks (``begin_
 share a thread are a session's whose ``n_running`` is 1: the one that is RUNNING has the thread to itself.
 
 A session, all that one root thread waits for, has at most ``n_running`` tasks RUNNING or IN_ROOT. Of those that are
-READY or NEW the first goes on, in the order of a plain loop; of those that train by themselves and keep step, the one that is least far. A NEW task starts only while fewer than ``max_live`` tasks are live (started, not done, not
-WAITING), while less memory is parked than the session's limit, and while no root thread trains.
+READY or NEW the first goes on, in the order of a plain loop; of those that train by themselves and keep step, the one
+that is least far. A NEW task starts only while fewer than ``max_live`` tasks are live (started, not done, not WAITING),
+while less memory is parked than the session's limit, and while no root thread trains.
 
 Why it cannot hang, provided that whatever runs between two rests ends, and every training does. After ``advance``, if
 there is a session, something moves: a task is RUNNING or IN_ROOT, or a root thread trains. Suppose neither. Then no
