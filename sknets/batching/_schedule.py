@@ -13,8 +13,8 @@ The states of a task::
 
 Only a task that is RUNNING moves. Five events come in from such tasks (``begin_inner``, ``add``, ``park``,
 ``step_aside``, ``finish``) and three from the root threads, those that called joblib from outside (``begin``,
-``trained``, ``abort``). Each changes states and counts and returns; ``advance`` then lets go on whatever may. Tasks that
-share a thread are a session's whose ``n_running`` is 1: the one that is RUNNING has the thread to itself.
+``trained``, ``abort``). Each changes states and counts and returns; ``advance`` then lets go on whatever may. Tasks
+that share a thread are a session's whose ``n_running`` is 1: the one that is RUNNING has the thread to itself.
 
 A session, all that one root thread waits for, has at most ``n_running`` tasks RUNNING or IN_ROOT. Of those that are
 READY or NEW the first goes on, in the order of a plain loop; of those that train by themselves and keep step, the one
