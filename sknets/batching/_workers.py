@@ -30,13 +30,13 @@ class Worker:
     ----------
     has_threads : bool
         Whether torch has taken further threads for it, which are there for as long as it lives.
-    is_stopped : bool
-        Whether it ends with what it has been given.
+    n_tasks : int
+        Those that it has begun and that are not over; kept by ``Workers``.
     """
 
     def __init__(self, finished: "Callable[[Task, Worker], None]") -> None:
         self.has_threads = False
-        self.is_stopped = False
+        self.n_tasks = 0
         self._finished = finished
         self._turns: SimpleQueue[Task | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=f"sknets-task-{next(_numbers)}", daemon=True)
@@ -54,7 +54,6 @@ class Worker:
 
     def stop(self) -> None:
         """End the idle thread, at once unless it is the present one."""
-        self.is_stopped = True
         self._turns.put(None)
         if self._thread is not threading.current_thread():
             self._thread.join()
@@ -71,7 +70,11 @@ class Worker:
 
 
 class Workers:
-    """All threads for tasks: one for each session, or one for each task where several may run at a time."""
+    """All threads for tasks: one for each session, or one for each task where several may run at a time.
+
+    One that has threads of torch's takes no further task and ends with its last: beside idle ones, whoever trains
+    a large network would have to wake his own for every operation.
+    """
 
     def __init__(self, finished: "Callable[[Task, Worker], None]") -> None:
         self._finished = finished
@@ -82,22 +85,33 @@ class Workers:
         """Carry out a new task."""
         session = task.call.session
         if session.n_running > 1:
-            task.worker = self._take()
+            worker = self._take()
         else:
-            if session not in self._of_sessions:
-                self._of_sessions[session] = self._take()
-            task.worker = self._of_sessions[session]
-        task.worker.carry_on(task)
+            worker = self._of_sessions.get(session) or self._take()
+            if worker.has_threads:
+                worker = self._take()
+            self._of_sessions[session] = worker
+        worker.n_tasks += 1
+        task.worker = worker
+        worker.carry_on(task)
 
     def give_back(self, worker: Worker) -> None:
-        """Keep a thread whose task is over, unless it is a session's."""
-        if worker not in self._of_sessions.values():
-            self._keep(worker)
+        """Take note that one of a thread's tasks is over; keep the thread if it has no other and no session."""
+        worker.n_tasks -= 1
+        if worker.n_tasks:
+            return
+        sessions = [session for session, own in self._of_sessions.items() if own is worker]
+        if sessions and not worker.has_threads:
+            return
+        for session in sessions:
+            del self._of_sessions[session]
+        self._keep(worker)
 
     def release(self, session: "Session") -> None:
-        """Keep the thread of a session that is over."""
-        if session in self._of_sessions:
-            self._keep(self._of_sessions.pop(session))
+        """Keep the thread of a session that is over, if its tasks are."""
+        worker = self._of_sessions.pop(session, None)
+        if worker is not None and not worker.n_tasks:
+            self._keep(worker)
 
     def stop(self) -> None:
         """End the idle threads."""
@@ -109,9 +123,6 @@ class Workers:
 
     def _keep(self, worker: Worker) -> None:
         """Keep an idle thread, unless it keeps others."""
-        if worker.is_stopped or worker in self._idle:
-            # After a mistake in the schedule its session is over, and its last task is not.
-            return
         if worker.has_threads:
             worker.stop()
         else:

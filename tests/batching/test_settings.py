@@ -240,11 +240,19 @@ def test_torch_has_one_thread_in_a_task_until_its_network_is_large(data, n_jobs,
 def test_a_task_that_begins_after_a_large_network_has_one_thread(data, monkeypatch):
     monkeypatch.setattr("sknets.batching._task.takes_one_thread", lambda plan, net: False)
     before = torch.get_num_threads()
+
+    def look():
+        first = torch.get_num_threads()
+        fit(data)
+        return first, threading.current_thread().name, torch.get_num_threads()
+
     torch.set_num_threads(2)
     try:
         with batched_fits():
-            seen = run([lambda: (torch.get_num_threads(), fit(data), torch.get_num_threads())] * 4, pre_dispatch=2)
+            seen = run([look] * 4, pre_dispatch=2)
         assert [(first, last) for first, _, last in seen] == [(1, 2)] * 4
+        # A thread with others takes no further task, and is gone with its last.
+        assert [seen[0][1] == name for _, name, _ in seen] == [True, True, False, False]
     finally:
         torch.set_num_threads(before)
 
