@@ -567,9 +567,10 @@ def _lose_signs(outputs, slopes, rows, targets, weights, smoothing):
                 loss += math.log1p(small)
             else:
                 product *= 1.0 + small
+                # A row may have thousands of outputs.
+                if product > 1e200:
+                    total, product = total + math.log(product), 1.0
         total += loss * (weights[rows[r]] if len(weights) else one)
-        if product > 1e200:
-            total, product = total + math.log(product), 1.0
     return total + math.log(product)
 
 

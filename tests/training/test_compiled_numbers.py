@@ -9,6 +9,7 @@ import torch
 from sknets._device import Precision
 from sknets.nn import MLP
 from sknets.training import LossSpec, ModuleSpec, Rows, make_net
+from sknets.training._compiled_pass import load_kernel
 from tests.training._compiling import (
     KNOWN_ACTIVATIONS,
     KNOWN_LOSSES,
@@ -113,6 +114,46 @@ def test_small_losses_of_two_classes_keep_their_digits(output):
     loss = loss_of_outputs("binary_cross_entropy", [output, -output, output], torch.tensor([[1.0, 0.0, 1.0]] * 9))
 
     assert loss == pytest.approx(3 * math.log1p(math.exp(-output)), rel=1e-5)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3, 5000])
+@pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])
+def test_sums_over_many_rows_and_outputs_stay_finite(loss, n_outputs, rng):
+    """Logarithms are taken of products, which must not leave the numbers."""
+    n_rows = 15_000 // n_outputs
+    module = ModuleSpec(MLP, {"n_inputs": N_INPUTS, "hidden_sizes": (), "n_outputs": n_outputs})
+    net = make_net(make_recipe(module=module, loss=LossSpec(loss)), np.random.RandomState(0))
+    torch.nn.init.zeros_(net.module_[0].weight)
+    torch.nn.init.zeros_(net.module_[0].bias)
+    labels = rng.integers(0, n_outputs, n_rows)
+    targets = labels if loss == "cross_entropy" else rng.integers(0, 2, (n_rows, n_outputs)).astype(float)
+    rows = Rows(torch.zeros(n_rows, N_INPUTS, dtype=torch.float64), torch.from_numpy(targets))
+    _, compiled = compile_nets([net], [rows], batch_size=n_rows)
+
+    run_at(compiled, [0.0])
+
+    expected = math.log(n_outputs) if loss == "cross_entropy" else n_outputs * math.log(2)
+    assert compiled.end_pass()[0] == pytest.approx(expected, rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 4e-16), (np.float32, 1.2e-7)])
+def test_exponentials_are_exact_to_a_rounding_or_two(dtype, tolerance):
+    kernel = load_kernel()
+    numbers = np.concatenate([np.linspace(-80, 80, 4001), [0.0, -0.0, 1e-300, -1e-300]]).astype(dtype)
+
+    ours = np.array([kernel._exp(number) for number in numbers])
+
+    expected = np.exp(numbers.astype(np.longdouble))
+    assert float(np.max(np.abs(ours - expected) / expected)) < tolerance
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_exponentials_of_extremes_are_those_of_numpy(dtype):
+    kernel = load_kernel()
+
+    assert kernel._exp(dtype(np.inf)) == kernel._exp(dtype(800)) == np.inf
+    assert 0 <= kernel._exp(dtype(-np.inf)) < 1e-300
+    assert np.isnan(kernel._exp(dtype(np.nan)))
 
 
 def loss_of_outputs(loss, outputs, targets, **settings):
