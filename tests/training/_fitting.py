@@ -7,6 +7,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from sknets._device import Precision
+from sknets.exceptions import DivergenceWarning
 from sknets.nn import MLP
 from sknets.training import (
     LossSpec,
@@ -28,6 +29,14 @@ def fit(estimator, *data, **more):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Stochastic Optimizer: Maximum iterations", ConvergenceWarning)
         return estimator.fit(*data, **more)
+
+
+def caught_while(action):
+    """Return what an action returns, and the warnings that a training diverged."""
+    with warnings.catch_warnings(record=True) as caught, np.errstate(over="ignore"):
+        warnings.simplefilter("always")
+        result = action()
+    return result, [str(w.message) for w in caught if issubclass(w.category, DivergenceWarning)]
 
 
 def dense_layers(module):

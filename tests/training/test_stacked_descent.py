@@ -11,13 +11,13 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sknets import LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor
-from sknets.exceptions import DivergenceError, DivergenceWarning
+from sknets.exceptions import DivergenceError
 from sknets.training import SCHEDULES, SolverSpec, train, train_stack
 from sknets.training._dense_program import DenseProgram
 from sknets.training._stopping import StoppingRule
 from tests._interrupting import interrupt_at_line
 from tests.batching._comparison import assert_same_network
-from tests.training._fitting import make_recipe
+from tests.training._fitting import caught_while, make_recipe
 from tests.training._stacking import fit_together, make_trainee, weights_of
 from tests.training._ways import AHEAD, OPERATIONS, in_all_ways, in_both_ways, press_at, press_at_step, take_way
 
@@ -270,13 +270,6 @@ def growing(**changes):
 
 def calm(**changes):
     return growing(**({"learning_rate_init": 0.01, "max_iter": 200} | changes))
-
-
-def caught_while(action):
-    with warnings.catch_warnings(record=True) as caught, np.errstate(over="ignore"):
-        warnings.simplefilter("always")
-        result = action()
-    return result, [str(w.message) for w in caught if issubclass(w.category, DivergenceWarning)]
 
 
 def test_a_network_that_diverges_ends_as_it_does_alone(numbers):

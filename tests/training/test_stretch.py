@@ -1,7 +1,6 @@
 """Several epochs in one call: nothing but the number of calls is another than with one call for each epoch."""
 
 import time
-import warnings
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from sknets import MLPClassifier, MLPRegressor
 from sknets.training import _compiled_pass
 from sknets.training._compiled_pass import CompiledPass
 from sknets.training._stopping import StoppingRule
+from tests.training._fitting import caught_while, fit
 from tests.training._stacking import fit_together
 from tests.training._ways import MACHINE_CODE, fit_some, make_small, press_at, take_way, watch_ways
 
@@ -22,12 +22,6 @@ WITHOUT_END = {"n_iter_no_change": np.inf}
 @pytest.fixture
 def table(rng):
     return rng.normal(size=(50, 4)), rng.integers(0, 3, 50)
-
-
-def fit(estimator, *data):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return estimator.fit(*data)
 
 
 def fit_epoch_by_epoch(monkeypatch, fit_all):
@@ -150,7 +144,7 @@ def test_where_rows_are_scored_every_epoch_is_a_call(table, monkeypatch):
 def test_one_network_of_a_stack_may_print_every_epoch(table, capsys):
     networks = [make_small(max_iter=4, verbose=verbose, **WITHOUT_END) for verbose in (False, True, False)]
 
-    _, printing, _ = caught(lambda: fit_together(networks, *table))[0]
+    _, printing, _ = caught_while(lambda: fit_together(networks, *table))[0]
 
     lines = capsys.readouterr().out.splitlines()
     assert lines == [f"Iteration {n}, loss = {loss:.8f}" for n, loss in enumerate(printing.loss_curve_, 1)]
@@ -162,7 +156,7 @@ def test_a_rate_that_follows_the_loss_may_stand_beside_others(schedule, table):
     constant = parameters | {"learning_rate": "constant"}
     networks = [make_small(random_state=0, **parameters), make_small(random_state=1, **constant)]
 
-    together, _ = caught(lambda: fit_together([clone(one) for one in networks], *table))
+    together, _ = caught_while(lambda: fit_together([clone(one) for one in networks], *table))
 
     for one, network in zip(together, networks, strict=True):
         assert_same(one, fit(network, *table))
@@ -200,19 +194,12 @@ def growing(**parameters):
     )
 
 
-def caught(function):
-    with warnings.catch_warnings(record=True) as messages:
-        warnings.simplefilter("always")
-        result = function()
-    return result, [str(message.message) for message in messages]
-
-
 @pytest.mark.parametrize("parameters", [{}, {"dropout": 0.2}, {"precision": "float32"}], ids=str)
 def test_divergence_ends_as_it_does_epoch_by_epoch(parameters, numbers, monkeypatch):
-    (ours, message) = caught(lambda: growing(**parameters).fit(*numbers))
+    (ours, message) = caught_while(lambda: growing(**parameters).fit(*numbers))
 
     expected, expected_message = fit_epoch_by_epoch(
-        monkeypatch, lambda: caught(lambda: growing(**parameters).fit(*numbers))
+        monkeypatch, lambda: caught_while(lambda: growing(**parameters).fit(*numbers))
     )
     assert message == expected_message
     assert "Training diverged" in message[0]
@@ -221,7 +208,7 @@ def test_divergence_ends_as_it_does_epoch_by_epoch(parameters, numbers, monkeypa
     for one, other in zip(ours.module_.parameters(), expected.module_.parameters(), strict=True):
         assert torch.equal(one, other)
     # No order of rows, and no mask, was drawn for epochs that were not taken.
-    (ours, _), (expected, _) = (caught(lambda net=net: net.partial_fit(*numbers)) for net in (ours, expected))
+    (ours, _), (expected, _) = (caught_while(lambda net=net: net.partial_fit(*numbers)) for net in (ours, expected))
     for one, other in zip(ours.module_.parameters(), expected.module_.parameters(), strict=True):
         assert torch.equal(one, other)
 
@@ -230,10 +217,10 @@ def test_the_others_of_a_stack_do_not_notice_a_divergence(numbers):
     calm = {"learning_rate_init": 1e-3, "max_iter": 40}
     networks = [growing(), growing(**calm), growing(random_state=1, **calm)]
 
-    together, _ = caught(lambda: fit_together(networks, *numbers))
+    together, _ = caught_while(lambda: fit_together(networks, *numbers))
 
     for one, parameters in zip(together[1:], [{}, {"random_state": 1}], strict=True):
-        alone, _ = caught(lambda parameters=parameters: growing(**calm, **parameters).fit(*numbers))
+        alone, _ = caught_while(lambda parameters=parameters: growing(**calm, **parameters).fit(*numbers))
         assert_same(one, alone)
 
 
